@@ -1,0 +1,45 @@
+"""Checks of arguments: a clear error before anything is sent."""
+
+from math import isfinite
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> int:
+    """Take a whole number.
+
+    Raises:
+        TypeError: it is not an int (a bool is none).
+        ValueError: it is below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} is at least {least}, not {value}")
+    return value
+
+
+def check_seconds(name: str, value: object, *, above_zero: bool = False) -> float:
+    """Take a number of seconds, as a float.
+
+    Raises:
+        TypeError: it is not a number (a bool is none).
+        ValueError: it is negative, infinite or not a number; or zero, if `above_zero`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
+    if not isfinite(value) or value < 0 or (above_zero and value == 0):
+        raise ValueError(f"{name} is a {'positive ' if above_zero else ''}number of seconds, not {value}")
+    return float(value)
+
+
+def check_id(value: object, what: str = "customer id") -> int:
+    """Take an id: a positive int, and nothing that merely looks like one.
+
+    Raises:
+        TypeError: it is not an int (bool, float and str included).
+        ValueError: it is zero or negative.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"a {what} is a positive int, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"a {what} is a positive int, not {value}")
+    return value

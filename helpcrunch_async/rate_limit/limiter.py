@@ -1,0 +1,206 @@
+"""Rate limiters to await, and what the client asks of one."""
+
+import random as random_module
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from attrs import frozen
+
+from helpcrunch_async.checks import check_count, check_seconds
+from helpcrunch_async.rate_limit.line import Place, Priority
+from helpcrunch_async.rate_limit.schedule import Schedule
+from helpcrunch_async.rate_limit.told import ToldPace
+from helpcrunch_async.rate_limit.waiting import WaitingRoom
+
+DEFAULT_LIMIT: Final = 120  # calls; https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
+DEFAULT_PERIOD: Final = 60.0  # seconds
+
+
+class Turn(Protocol):
+    """A turn that was granted: send one request now, then say what came of it.
+
+    Exactly one of `accepted`, `rejected` and `release` counts, the first that is called.
+    """
+
+    def accepted(self) -> None:
+        """Say that the server took the call, whatever else it answered."""
+        ...
+
+    def rejected(self, retry_after: float | None) -> None:
+        """Say that the server answered 429; `retry_after` is seconds, None when it sent none."""
+        ...
+
+    def release(self) -> None:
+        """Say that no answer came, unless one was reported before."""
+        ...
+
+    async def again(self, max_wait: float | None = None) -> None:
+        """Wait for another turn at the same place in line, once the last one was reported.
+
+        Raises:
+            TurnRefusedError: see `Limiter.turn`.
+        """
+        ...
+
+
+class Limiter(Protocol):
+    """What the client asks of a rate limiter; `RateLimiter` is one."""
+
+    @property
+    def paces(self) -> bool:
+        """Whether `again` waits out a 429, so that the retry policy need not."""
+        ...
+
+    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+        """Wait for a turn.
+
+        Args:
+            priority: the lane: interactive calls go ahead of bulk work, which gets one turn in four.
+            max_wait: seconds that the caller can wait; None is for as long as it takes.
+
+        Raises:
+            TurnRefusedError: the line is longer than `max_wait`, or nothing has got through for so long
+                that waiting on is pointless.
+        """
+        ...
+
+
+@frozen
+class Statistics:
+    """A limiter at one moment."""
+
+    granted: int
+    """Turns so far."""
+    rejected: int
+    """Answers 429 so far."""
+    waiting: int
+    """Callers in line."""
+    in_flight: int
+    """Turns that are being used."""
+    paused_for: float
+    """Seconds until the gate lets a probe through; 0 when it is open."""
+    rate: float
+    """Calls per second that are believed to be sustainable."""
+
+
+class RateLimiter:
+    """Spends `limit` calls per `period` seconds, all of them, evenly, and never more in any window.
+
+    A quiet client may send up to `burst` calls at once; more work than that is paced from its start. A 429
+    pauses everybody who shares the limiter; then one call probes, and only its answer lets the others on.
+    When the real limit is lower than told, or shared with others, the pace falls to what the server takes
+    and climbs back when that rises, never above what was told.
+
+    Share one instance among all clients of an account. It belongs to one event loop at a time, and may
+    move to another one once nobody uses it; it is not thread-safe.
+
+    Args:
+        limit: calls per period; HelpCrunch documents 120 a minute for an account.
+        period: seconds.
+        burst: the largest lump of a quiet client, 1 to `limit`; `limit` when None.
+        random: gives floats in [0, 1), for the jitter of pauses.
+
+    Raises:
+        TypeError: a number of the wrong kind.
+        ValueError: a number out of range.
+    """
+
+    def __init__(
+        self,
+        limit: int = DEFAULT_LIMIT,
+        period: float = DEFAULT_PERIOD,
+        *,
+        burst: int | None = None,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self.limit = check_count("limit", limit)
+        self.period = check_seconds("period", period, above_zero=True)
+        if burst is not None and check_count("burst", burst) > limit:
+            raise ValueError(f"burst is at most the limit, {limit}, not {burst}")
+        pace = ToldPace(limit, self.period, float(limit if burst is None else burst))
+        self._room = WaitingRoom(Schedule(pace, period=self.period, random=random))
+
+    def __repr__(self) -> str:
+        return f"RateLimiter(limit={self.limit}, period={self.period:g})"
+
+    @property
+    def paces(self) -> bool:
+        """True: `again` waits out a 429."""
+        return True
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the limiter has done, and is doing."""
+        schedule = self._room.schedule
+        gate = schedule.gate
+        return Statistics(
+            granted=schedule.granted,
+            rejected=schedule.rejections,
+            waiting=len(schedule.line),
+            in_flight=schedule.in_flight,
+            paused_for=max(0.0, gate.until - self._room.now()) if gate.closed else 0.0,
+            rate=schedule.pace.rate,
+        )
+
+    def is_idle(self) -> bool:
+        """Tell whether nobody waits, nothing is on the wire, and a whole period has passed since."""
+        schedule = self._room.schedule
+        return not schedule.is_busy() and self._room.now() - schedule.last_granted > self.period
+
+    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+        """Wait for a turn; see `Limiter.turn`."""
+        return _Turn(self._room, await self._room.enter(priority, max_wait))
+
+
+class _Turn:
+    """A turn of a `RateLimiter`."""
+
+    __slots__ = ("_place", "_room")
+
+    def __init__(self, room: WaitingRoom, place: Place) -> None:
+        self._room = room
+        self._place = place
+
+    def accepted(self) -> None:
+        if self._place.grant is not None:
+            self._room.accepted(self._place)
+
+    def rejected(self, retry_after: float | None) -> None:
+        if self._place.grant is not None:
+            self._room.rejected(self._place, retry_after)
+
+    def release(self) -> None:
+        if self._place.grant is not None:
+            self._room.lost(self._place)
+
+    async def again(self, max_wait: float | None = None) -> None:
+        self.release()
+        await self._room.enter_again(self._place, max_wait)
+
+
+class _Unlimited:
+    """Turns for everybody at once: the server's 429s are left to the retry policy."""
+
+    paces = False
+
+    def __repr__(self) -> str:
+        return "UNLIMITED"
+
+    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+        return self
+
+    def accepted(self) -> None:
+        """Take no note."""
+
+    def rejected(self, retry_after: float | None) -> None:
+        """Take no note."""
+
+    def release(self) -> None:
+        """Take no note."""
+
+    async def again(self, max_wait: float | None = None) -> None:
+        """Go at once."""
+
+
+UNLIMITED: Final[Limiter] = _Unlimited()
+"""No pacing at all: each call backs off by itself when HelpCrunch says 429."""

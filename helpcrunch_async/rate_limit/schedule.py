@@ -1,0 +1,141 @@
+"""The schedule: line, gate and pace together. No I/O, no timers, the time always passed in."""
+
+from collections.abc import Callable, Iterator
+from math import inf
+
+from helpcrunch_async.rate_limit.gate import PATIENCE, Gate
+from helpcrunch_async.rate_limit.line import (
+    INTERACTIVE_TURNS_PER_BULK_TURN,
+    Grant,
+    Line,
+    Place,
+    Priority,
+)
+from helpcrunch_async.rate_limit.pace import INSTANT, Pace
+
+
+class Schedule:
+    """Says who may go and when. `wake` is when to ask again; None when only an event can change it.
+
+    Invariants: whoever waits is granted a turn, leaves, or is refused; while the gate is closed at most
+    one turn (the probe) is out, and none is granted before the gate's deadline.
+    """
+
+    def __init__(self, pace: Pace, *, period: float, random: Callable[[], float]) -> None:
+        self.pace = pace
+        self.period = period
+        self.line = Line()
+        self.gate = Gate(random)
+        self.wake: float | None = None
+        self.in_flight = 0
+        self.granted = 0
+        self.rejections = 0
+        self.last_granted = -inf
+        self._arrivals = 0
+
+    def arrive(self, now: float, priority: Priority) -> Place:
+        """Take a new place at the end of a lane."""
+        gate = self.gate
+        if gate.closed and gate.probe is None and now > gate.until + self.period and not self.is_busy():
+            gate.closed_at = now  # nobody asked for long: nobody's patience has been tried
+        self._arrivals += 1
+        place = Place(self._arrivals, priority)
+        self.join(now, place)
+        return place
+
+    def join(self, now: float, place: Place) -> None:
+        """Wait for a turn, or for another one, at the place's spot in its lane."""
+        self.pace.joined(now, self.line)
+        self.line.join(place)
+
+    def grants(self, now: float) -> Iterator[Place]:
+        """Grant all the turns that are due."""
+        self.wake = None
+        line, gate, pace = self.line, self.gate, self.pace
+        while line:
+            if gate.closed:
+                priority, due = line.next_priority(), max(gate.probe_due(), pace.probe_due(now))
+            else:
+                priority, due = pace.due(now, line, self.in_flight)
+            if due > now + INSTANT:
+                self.wake = due if due < inf else None
+                return
+            place = line.take(priority)
+            place.grant = pace.grant(now, probe=gate.closed)
+            if gate.closed:
+                gate.probe = place
+            self.in_flight += 1
+            self.granted += 1
+            self.last_granted = now
+            yield place
+
+    def accepted(self, now: float, place: Place) -> None:
+        """Note an answer that is not a rejection: of a probe, it opens the gate."""
+        grant = self._finish(place)
+        grant.accepted = True
+        self.pace.round_trip.measure(now - grant.at)
+        self.pace.accepted(self.line)
+        if place is self.gate.probe:
+            self.gate.open()
+            self.pace.reopened(grant)
+
+    def rejected(self, now: float, place: Place, retry_after: float | None) -> None:
+        """Note a rejection: the gate closes, or stays closed for longer."""
+        gate, pace = self.gate, self.pace
+        grant = self._finish(place)
+        grant.accepted = False
+        pace.round_trip.measure(now - grant.at)
+        self.rejections += 1
+        if gate.closed:
+            pace.rejected(grant, probe=place is gate.probe)
+            if place is not gate.probe:
+                if retry_after is not None and gate.probe is None:
+                    gate.postpone(now + retry_after)
+                return
+        elif pace.is_stale(grant):
+            return
+        else:
+            edge = pace.contact(grant, now=now, retry_after=retry_after)
+            gate.close(now, back=pace.first_pause, edge=edge)
+        gate.pause(now, retry_after, gap=pace.gap, longest=pace.longest_pause)
+
+    def lost(self, place: Place) -> None:
+        """Note that no answer came, or none that tells: a lost probe hands its part to the next in line."""
+        self._finish(place)
+        if place is self.gate.probe:
+            self.gate.probe = None
+
+    def _finish(self, place: Place) -> Grant:
+        grant, place.grant = place.grant, None
+        assert grant is not None
+        self.in_flight -= 1
+        return grant
+
+    def is_busy(self) -> bool:
+        """Tell whether somebody waits or uses a turn."""
+        return bool(self.line) or self.in_flight > 0
+
+    def forget_callers(self) -> None:
+        """Drop whoever waited or was on the wire: their event loop is gone."""
+        self.line = Line()
+        self.in_flight = 0
+        self.gate.probe = None
+        self.wake = None
+
+    def patience_ends(self) -> float:
+        """Tell when a closed gate has been so for too long, and callers are told; inf when open."""
+        return self.gate.closed_at + PATIENCE * self.period
+
+    def expected_wait(self, now: float, place: Place) -> float:
+        """Estimate how many seconds a place that has just joined will stand in line."""
+        line, gate, pace = self.line, self.gate, self.pace
+        interactive, bulk = line.waiting("interactive"), line.waiting("bulk")
+        if place.priority == "interactive":
+            ahead = interactive - 1
+            ahead += min(bulk, ahead // INTERACTIVE_TURNS_PER_BULK_TURN)
+        else:
+            ahead = bulk - 1
+            ahead += min(interactive, (ahead + 1) * INTERACTIVE_TURNS_PER_BULK_TURN)
+        if gate.closed:
+            return max(0.0, gate.until - now) + pace.round_trip.mean + ahead * pace.gap
+        return pace.expected_wait(now, line, place.priority, ahead)

@@ -1,0 +1,165 @@
+"""The pace of a client that knows its limit: even, just under the true rate, with lumps for the quiet.
+
+Pacing evenly a little under the true rate is accepted by every kind of server window, and every window's
+sustained rate is one number. So: pace by default; let a lump out only if it finishes the job; keep one
+hard window; and correct that one number by counting what was accepted (`lesson.py`).
+"""
+
+from collections import deque
+from math import ceil, inf
+from typing import Final
+
+from helpcrunch_async.rate_limit.lesson import Contact, Lesson
+from helpcrunch_async.rate_limit.line import Grant, Line, Priority
+from helpcrunch_async.rate_limit.pace import INSTANT, RoundTrip
+
+_MARGIN: Final = 0.0025  # of the period: clocks and schedulers are not exact
+_EARLY: Final = 0.005  # seconds a paced turn may go before it is due, for the same reason
+_FIRST_WIDTH: Final = 5.0  # lumped calls in flight at first, so that a rejection finds few others
+_WIDEST: Final = 100.0
+_LONGEST_PAUSE: Final = 4.0  # windows
+_LUMP_CUT: Final = 0.7  # of the lump that was accepted, after one was too large
+_TOO_DEEP: Final = 0.5  # turns ahead of the even pace: a rejection this deep blames the lump
+
+
+class ToldPace:
+    """At most `limit` turns in any window of `period` seconds; lumps of at most `burst`."""
+
+    def __init__(self, limit: int, period: float, burst: float) -> None:
+        self.limit = limit
+        self.period = period
+        self.most = burst  # the largest lump that was allowed
+        self.calls = float(limit)  # per period: what is believed to be sustainable, at most `limit`
+        self.burst = burst  # the largest lump believed to be accepted, at most `most`
+        self.round_trip = RoundTrip()
+        self._credit = burst  # turns that may still go ahead of the even pace
+        self._next = 0.0  # when the next paced turn is due
+        self._sent: deque[float] = deque()  # turns of the last window
+        self._earned_at = 0.0
+        self._width = _FIRST_WIDTH
+        self._lesson = Lesson(period)
+
+    @property
+    def rate(self) -> float:
+        """Turns per second that are believed to be sustainable."""
+        return self.calls / self.period
+
+    @property
+    def window(self) -> float:
+        """The period plus what arrival jitter can add: the server sees arrivals, not departures."""
+        return self.period * (1 + _MARGIN) + 0.005 + 2 * self.round_trip.deviation
+
+    @property
+    def gap(self) -> float:
+        """Seconds between paced turns: one call less, for windows that count the call they judge."""
+        return self.window / (self.calls - min(1.0, self.calls / 50))
+
+    @property
+    def first_pause(self) -> float:
+        """Seconds of the first pause without Retry-After: the shortest in which a slot may come free."""
+        return max(self.gap, self.round_trip.mean)
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds that a pause without Retry-After never passes."""
+        return _LONGEST_PAUSE * self.window
+
+    def joined(self, now: float, line: Line) -> None:
+        """Earn credit for the time in which nobody waited.
+
+        Were it earned while someone waits, the stall behind a full window would refill it, and a second
+        lump would leave one period after the first.
+        """
+        if not line:
+            self._credit = min(self.burst, self._credit + (now - self._earned_at) / self.gap)
+            self._earned_at = now
+
+    def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
+        """Pace by default; let those go ahead who finish the job by it."""
+        self._climb(now)
+        window_frees = self.probe_due(now)
+        priority = line.next_priority()
+        if window_frees > now or now >= self._next - _EARLY - INSTANT:
+            return priority, window_frees
+        ahead: Priority = "interactive" if line.waiting("interactive") else "bulk"
+        if self._fits(line, ahead) and (in_flight < int(self._width) or not in_flight):
+            return ahead, now
+        return priority, self._next
+
+    def _fits(self, line: Line, ahead: Priority) -> bool:
+        # If the work exceeds the budget, somebody waits a period anyway: a lump would gain no throughput,
+        # starve the calls that come meanwhile and make the first rejection find many others on the wire.
+        room = self.calls - len(self._sent)
+        if ahead == "bulk":
+            room /= 2  # interactive calls that come beside it still find some
+        lump = line.waiting(ahead)
+        return lump <= self._credit and lump <= room
+
+    def expected_wait(self, now: float, line: Line, priority: Priority, ahead: int) -> float:
+        """Estimate the wait: some round trips for a lump, else one gap a turn."""
+        if self._fits(line, priority) and self.probe_due(now) <= now:
+            return ahead / self._width * self.round_trip.mean
+        return max(0.0, self._next - now, self.probe_due(now) - now) + ahead * self.gap
+
+    def probe_due(self, now: float) -> float:
+        """Give the moment at which the hard window has room; `now` when it has."""
+        sent, window = self._sent, self.window
+        while sent and sent[0] <= now - window:
+            sent.popleft()
+        most = min(self.limit, ceil(self.calls))
+        if len(sent) < most:
+            return now
+        return max(now, sent[-most] + window)
+
+    def grant(self, now: float, *, probe: bool) -> Grant:
+        """Take a turn off the hard window and the even pace; one that goes ahead costs credit."""
+        gap = self.gap
+        grant = Grant(now, depth=max(0.0, self._next - now) / gap)
+        if not probe and now < self._next - _EARLY - INSTANT:
+            self._credit -= 1
+        self._next = max(self._next, now - _EARLY) + gap
+        self._earned_at = now
+        self._sent.append(now)
+        self._lesson.granted(grant, probe=probe)
+        return grant
+
+    def accepted(self, line: Line) -> None:
+        """Widen what may be lumped at once, by one a round trip, while somebody waits."""
+        self._lesson.accepted += 1
+        if line and self._width < _WIDEST:
+            self._width += 1 / self._width
+
+    def is_stale(self, grant: Grant) -> bool:
+        """Tell whether a rejection speaks of a time before the gate was last opened."""
+        return grant.at < self._lesson.epoch
+
+    def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:
+        """Begin a contact; every kind of window lets a slot go one window after its oldest accepted call."""
+        oldest = self._lesson.contact_begins(grant, told=retry_after is not None)
+        return (now if oldest is None else oldest) + self.window
+
+    def rejected(self, grant: Grant, *, probe: bool) -> None:
+        """Count a further rejection of this contact."""
+        self._lesson.contact_continues(grant, probe=probe)
+
+    def reopened(self, probe: Grant) -> None:
+        """Blame the lump or the rate for the contact that has ended, and correct it."""
+        lesson = self._lesson
+        contact: Contact = lesson.contact_ends(probe)
+        lumped = contact.deepest >= _TOO_DEEP
+        if lumped:
+            self.burst = max(1.0, _LUMP_CUT * (contact.deepest - contact.rejected + 1))
+            self._credit = min(self._credit, self.burst)
+            self._width = _FIRST_WIDTH
+        if not lumped or contact.again:
+            self.calls = max(1.0, lesson.corrected(self.calls, contact))
+        lesson.plan_climb(self.calls, contact, probe)
+
+    def _climb(self, now: float) -> None:
+        """Try a little more, lazily, after a while without rejections; never more than was told."""
+        factor = self._lesson.climb(now)
+        if factor > 1:
+            self.calls = min(float(self.limit), self.calls * factor)
+            self.burst = min(self.most, self.burst * factor)
+            if self.calls >= self.limit and self.burst >= self.most:
+                self._lesson.climbed(inf)

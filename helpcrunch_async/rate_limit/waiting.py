@@ -1,0 +1,159 @@
+"""The asyncio shell around a schedule: futures for those who wait, one timer, nothing that polls."""
+
+import asyncio
+from math import inf
+
+from helpcrunch_async.rate_limit.line import Place, Priority
+from helpcrunch_async.rate_limit.schedule import Schedule
+
+
+class TurnRefusedError(Exception):
+    """No turn within the caller's patience. `retry_after` is seconds until one is expected."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class WaitingRoom:
+    """Lets callers await the turns of a schedule. Bound to the running loop at first use, not before."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def now(self) -> float:
+        """Tell the time on the loop's clock; 0 before the first use."""
+        return 0.0 if self._loop is None else self._loop.time()
+
+    async def enter(self, priority: Priority, max_wait: float | None) -> Place:
+        """Wait for a turn at the end of a lane."""
+        loop = self._running_loop()
+        place = self.schedule.arrive(loop.time(), priority)
+        await self._wait(loop, place, max_wait)
+        return place
+
+    async def enter_again(self, place: Place, max_wait: float | None) -> None:
+        """Wait for another turn at the same place."""
+        loop = self._running_loop()
+        self.schedule.join(loop.time(), place)
+        await self._wait(loop, place, max_wait)
+
+    def accepted(self, place: Place) -> None:
+        """Report that the server took the call."""
+        now = self.now()
+        self.schedule.accepted(now, place)
+        if self.schedule.line:
+            self._pump(now)
+
+    def rejected(self, place: Place, retry_after: float | None) -> None:
+        """Report a 429."""
+        now = self.now()
+        self.schedule.rejected(now, place, retry_after)
+        self._pump(now)
+
+    def lost(self, place: Place) -> None:
+        """Report that a turn brought no answer."""
+        self.schedule.lost(place)
+        if self.schedule.line:
+            self._pump(self.now())
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop, place: Place, max_wait: float | None) -> None:
+        """Stand in line with a place that has just joined it."""
+        now = loop.time()
+        self._pump(now)
+        if place.grant is not None:
+            return
+        if max_wait is not None:
+            expected = self.schedule.expected_wait(now, place)
+            if expected > max_wait:
+                self.schedule.line.leave(place)
+                self._set_timer()
+                raise TurnRefusedError(expected)
+        place.waiter = loop.create_future()
+        self._refuse_if_hopeless(now)
+        give_up = None if max_wait is None else loop.call_at(now + max_wait, self._refuse, place)
+        served = False
+        try:
+            await place.waiter
+            served = True
+        finally:
+            place.waiter = None
+            if give_up is not None:
+                give_up.cancel()
+            if not served:
+                self._give_back(place)
+
+    def _give_back(self, place: Place) -> None:
+        """Leave the line, or the turn that was granted in the instant of the cancellation, to others."""
+        if place.grant is not None:
+            self.schedule.lost(place)
+        elif place.waiting:
+            self.schedule.line.leave(place)
+        self._pump(self.now())
+
+    def _pump(self, now: float) -> None:
+        """Wake everybody whose turn it is, and set the timer for the next."""
+        for place in self.schedule.grants(now):
+            waiter = place.waiter
+            if waiter is None:
+                continue  # it is on its way in, and will see its grant
+            if waiter.cancelled():
+                self.schedule.lost(place)  # cancelled in this very instant: it will not use the turn
+            else:
+                waiter.set_result(None)
+        self._refuse_if_hopeless(now)
+        self._set_timer()
+
+    def _refuse_if_hopeless(self, now: float) -> None:
+        """Let nobody wait for ever: after five periods in which nothing got through, all are told."""
+        schedule = self.schedule
+        if schedule.gate.closed and schedule.gate.probe is None and now >= schedule.patience_ends():
+            for place in schedule.line.everybody():
+                self._refuse(place)
+
+    def _refuse(self, place: Place) -> None:
+        """Tell one who waits that its turn will not come in time."""
+        waiter = place.waiter
+        if place.waiting and waiter is not None and not waiter.done():
+            expected = self.schedule.expected_wait(self.now(), place)
+            self.schedule.line.leave(place)
+            waiter.set_exception(TurnRefusedError(expected))
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Keep one timer, and none when nobody waits. One that fires early does no harm."""
+        wake, timer = self._wake(), self._timer
+        if timer is not None:
+            if timer.when() <= wake < inf:
+                return
+            timer.cancel()
+            self._timer = None
+        if wake < inf:
+            assert self._loop is not None
+            self._timer = self._loop.call_at(wake, self._on_timer)
+
+    def _wake(self) -> float:
+        schedule = self.schedule
+        if not schedule.line:
+            return inf
+        wake = inf if schedule.wake is None else schedule.wake
+        if schedule.gate.closed and schedule.gate.probe is None:
+            wake = min(wake, schedule.patience_ends())
+        return wake
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump(self.now())
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            if self._loop is not None:
+                if not self._loop.is_closed() and self.schedule.is_busy():
+                    raise RuntimeError("this rate limiter is in use on another event loop")
+                self.schedule.forget_callers()
+            self._timer = None
+            self._loop = loop
+        return loop
