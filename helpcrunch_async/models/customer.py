@@ -1,0 +1,82 @@
+"""A customer, as HelpCrunch keeps it. Source: https://docs.helpcrunch.com/en/rest-api-v1/customer-model-v1."""
+
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+CustomValue: TypeAlias = str | int | float | bool | None
+"""The value of a custom attribute, left as it came: dates are strings or numbers, by the account's choice."""
+
+
+@frozen(unsafe_hash=False)
+class Location:
+    """Where a customer was last seen from. Opaque strings: not every code is an ISO code."""
+
+    region_code: str | None = None
+    country_code: str | None = None
+    city: str | None = None
+    extra: dict[str, Any] = field(factory=dict)
+    """Fields that the API added later, as they came."""
+
+
+@frozen(unsafe_hash=False)
+class Device:
+    """The device a customer used last. Opaque strings: not every time zone is an IANA name."""
+
+    id: int | None = None
+    ip: str | None = None
+    timezone: str | None = None
+    platform: str | None = None
+    user_agent: str | None = None
+    extra: dict[str, Any] = field(factory=dict)
+    """Fields that the API added later, as they came."""
+
+
+@frozen(unsafe_hash=False)
+class Tag:
+    """A tag: its name, and its colour as any CSS colour."""
+
+    name: str
+    color: str | None = None
+    extra: dict[str, Any] = field(factory=dict)
+    """Fields that the API added later, as they came."""
+
+
+@frozen(unsafe_hash=False)
+class Customer:
+    """A customer. Only `id` is always there; a field that the answer left out or set to null is None.
+
+    `location` and `device` are never None: absent means that all their fields are. `first_seen` and
+    `last_seen` are aware, in UTC. `custom_data` is one mapping whichever way the answer spelt it, its
+    values left as they came.
+    """
+
+    id: int
+    """HelpCrunch's own id."""
+    name: str | None = None
+    email: str | None = None
+    user_id: str | None = None
+    """Your id of this customer, given when it was created; never HelpCrunch's."""
+    company: str | None = None
+    phone: str | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    location: Location = field(factory=Location)
+    device: Device = field(factory=Device)
+    unsubscribed: bool | None = None
+    """Whether the customer opted out of e-mails."""
+    blocked: bool | None = None
+    source: str | None = None
+    referer: str | None = None
+    last_page: str | None = None
+    locale: str | None = None
+    created_from: str | None = None
+    """The channel the customer came through, such as `telegram`; newer accounts only."""
+    integration_id: str | None = None
+    """The customer's id in that channel."""
+    notes: str | None = None
+    tags: tuple[Tag, ...] = ()
+    custom_data: dict[str, CustomValue] = field(factory=dict)
+    extra: dict[str, Any] = field(factory=dict)
+    """Fields that the API added later, as they came."""

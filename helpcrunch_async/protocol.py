@@ -1,0 +1,300 @@
+"""The HTTP conversation as plain functions: no I/O, no clock of its own, nothing about customers.
+
+A `Request` says what is asked, a `Reply` what came back; `read` turns the one into JSON or raises the
+error it stands for. Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
+
+from attrs import field, frozen
+
+from helpcrunch_async._version import __version__
+from helpcrunch_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    DecodeError,
+    ErrorDetail,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+JSON: TypeAlias = Any
+"""What `json.loads` gives."""
+
+BASE_URL = "https://api.helpcrunch.com/v1"
+USER_AGENT = f"helpcrunch-async/{__version__}"
+LONGEST_RETRY_AFTER = 86_400.0  # seconds; a header that asks for more than a day is not believed
+
+_GENERIC_CODE = "invalid_request"  # newer error bodies put this before the code that says something
+_ERROR_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+
+
+@frozen
+class Request:
+    """One request, below the base URL.
+
+    `template` is the path without its ids, for logs. `repeatable` is a fact of the endpoint, not of the
+    verb: True when sending it twice does what sending it once does.
+    """
+
+    method: str
+    path: str
+    template: str
+    repeatable: bool
+    query: Mapping[str, str | int] | None = None
+    body: JSON = None
+
+
+@frozen
+class Reply:
+    """What came over the wire, read to the last byte. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Secret(str):
+    """A string that shows itself to nobody: not in `repr`, `str`, f-strings, pickles or tracebacks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, format_spec: str) -> str:
+        return format("***", format_spec)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+
+def check_api_key(key: object) -> Secret:
+    """Take a key as it must be sent, whole and alone.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is empty, or holds what a key cannot hold; the text never shows the key.
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"the API key is a str, not {type(key).__name__}")
+    if not key.strip():
+        raise ValueError("no API key: pass it to HelpCrunchClient or set HELPCRUNCH_API_KEY")
+    if key != key.strip():
+        raise ValueError("the API key begins or ends with white space")
+    if "<" in key or ">" in key:
+        raise ValueError("the API key holds < or >: send the key itself, without the placeholder's brackets")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ValueError("the API key holds a space, a control character or a non-ASCII character")
+    return Secret(key)
+
+
+def check_base_url(url: object, *, allow_http: bool = False) -> str:
+    """Take a base URL; a trailing slash is dropped.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is not https (http only on loopback, or with `allow_http`), or holds credentials,
+            a query or a fragment.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"base_url is a str, not {type(url).__name__}")
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url holds credentials; the key goes into its own argument")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise ValueError("base_url holds a query or a fragment")
+    if not (url.isascii() and url.isprintable()) or " " in url or not parts.hostname:
+        raise ValueError("base_url is not a URL with a host")
+    if parts.port == 0:  # reading .port also refuses one that is not a number
+        raise ValueError("base_url has port 0")
+    if parts.scheme == "http":
+        if not (allow_http or _is_loopback(parts.hostname)):
+            raise ValueError("base_url is plain http off this machine: use https, or allow_http=True")
+    elif parts.scheme != "https":
+        raise ValueError("base_url begins with neither https:// nor http://")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def path_segment(value: str | int) -> str:
+    """Write one value as exactly one segment of a path."""
+    segment = quote(str(value), safe="")
+    if segment in {"", ".", ".."}:
+        raise ValueError("an empty or dotted path segment would name another resource")
+    return segment
+
+
+def url_of(base_url: str, request: Request) -> str:
+    """Give the whole URL of a request, percent-encoded."""
+    url = f"{base_url}/{request.path}"
+    return f"{url}?{urlencode(request.query)}" if request.query else url
+
+
+def headers_of(key: Secret, *, with_body: bool) -> dict[str, str]:
+    """Give the headers of a request; the one that holds the key hides it."""
+    headers = {
+        # str.__add__ because an f-string would, rightly, show stars
+        "Authorization": Secret(str.__add__("Bearer ", key)),
+        "Accept": "application/json",
+        "User-Agent": USER_AGENT,
+    }
+    if with_body:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def encode_body(body: JSON) -> bytes | None:
+    """Write a request body as JSON.
+
+    Raises:
+        ValueError: it holds NaN or an infinity, which JSON has no word for.
+        TypeError: it holds something JSON has no word for.
+    """
+    if body is None:
+        return None
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header, in seconds or as an HTTP-date; unreadable or negative gives None.
+
+    `now` is the wall clock, aware. The answer lies between 0 and a day.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        # more digits than a day has seconds need no reading, and int() refuses very long ones
+        return LONGEST_RETRY_AFTER if len(value.lstrip("0")) > 5 else min(float(value), LONGEST_RETRY_AFTER)
+    try:
+        moment = parsedate_to_datetime(value)
+        if moment.tzinfo is None:  # "-0000": UTC, the zone unknown
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    except (ValueError, OverflowError, IndexError):
+        # parsedate_to_datetime promises ValueError, but lets others of a strange date through
+        return None
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds >= 0 else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | None) -> JSON:
+    """Turn a reply into JSON; `attempts` and `retry_after` (seconds) go onto the error.
+
+    Raises:
+        APIError: the status is not 2xx; the class follows the status.
+        DecodeError: the body of a 2xx is not JSON.
+    """
+    if not 200 <= reply.status < 300:
+        raise error_of(request, reply, attempts=attempts, retry_after=retry_after)
+    problem = ""
+    try:
+        return _decode(reply.body.decode("utf-8"))
+    except UnicodeDecodeError:
+        problem = "the body is not UTF-8"
+    except json.JSONDecodeError as error:
+        problem = f"the body is not JSON: {error.msg} at character {error.pos}" if reply.body else "no body"
+    except (ValueError, RecursionError) as error:
+        problem = f"the body is not JSON: {type(error).__name__}"
+    # raised out here, so that what failed, with customer data in it, is nobody's __context__
+    unreadable = DecodeError(
+        f"{request.method} /{request.template}: {problem}",
+        problems=(f"$: {problem}",),
+        status=reply.status,
+        content_type=reply.headers.get("content-type"),
+        snippet=snippet_of(reply.body),
+    )
+    unreadable.outcome_unknown = not request.repeatable
+    raise unreadable
+
+
+_REVEALING = re.compile(r'"(?:[^"\\]|\\.)*(?:"(?!\s*:)|\Z)|[^\s<>"@]+@[^\s<>"]+|\d{4,}')
+
+
+def snippet_of(body: bytes, length: int = 120) -> str:
+    """Give the beginning of a body with quoted values, e-mail addresses and long numbers masked."""
+    text = body[: 4 * length].decode("utf-8", "replace")
+    return " ".join(_REVEALING.sub("…", text).split())[:length]
+
+
+def error_of(request: Request, reply: Reply, *, attempts: int, retry_after: float | None) -> APIError:
+    """Give the error that a reply stands for: its class by the status, never by the words in it."""
+    errors = _error_details(reply)
+    code = next((detail.code for detail in errors if detail.code and detail.code != _GENERIC_CODE), None)
+    if code is None and errors:
+        code = errors[0].code
+    told = next((detail for detail in errors if detail.code == code), None)
+    message = told.message if told is not None else snippet_of(reply.body)
+    path = f"/{request.path}"
+    if reply.status == 429:
+        return RateLimitError(
+            message, 429, code, errors, request.method, path, attempts, retry_after=retry_after
+        )
+    kind = _ERROR_BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else APIError)
+    error = kind(message, reply.status, code, errors, request.method, path, attempts)
+    # a 5xx, or a time-out told by a proxy, may come after the work was done
+    error.outcome_unknown = not request.repeatable and (reply.status >= 500 or reply.status == 408)
+    return error
+
+
+def _error_details(reply: Reply) -> tuple[ErrorDetail, ...]:
+    """Read `{"errors": [{code, message}...]}`, or the flat `{code, message}`; anything else is no detail."""
+    try:
+        body = _decode(reply.body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(body, dict):
+        return ()
+    items = body.get("errors")
+    if not isinstance(items, list):
+        items = [body] if "code" in body or "message" in body else []
+    return tuple(_error_detail(item) for item in items if isinstance(item, dict))
+
+
+def _error_detail(item: Mapping[str, object]) -> ErrorDetail:
+    code, message = item.get("code"), item.get("message")
+    return ErrorDetail(
+        code if isinstance(code, str) else None,
+        message if isinstance(message, str) else json.dumps(message, ensure_ascii=False),
+    )
+
+
+def reveal(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give headers as they go over the wire, secrets in the open: for the HTTP library alone."""
+    return {name: str.__str__(value) for name, value in headers.items()}

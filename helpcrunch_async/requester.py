@@ -1,0 +1,274 @@
+"""The request layer: take a turn, make one attempt, read the reply, and try again when that makes sense."""
+
+import asyncio
+import logging
+import random as random_module
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+from attrs import define, frozen
+
+from helpcrunch_async.errors import (
+    APIError,
+    DeadlineExceededError,
+    DecodeError,
+    HelpCrunchError,
+    RateLimitError,
+    TransportError,
+)
+from helpcrunch_async.protocol import (
+    JSON,
+    Reply,
+    Request,
+    Secret,
+    encode_body,
+    headers_of,
+    parse_retry_after,
+    read,
+    url_of,
+)
+from helpcrunch_async.rate_limit import Limiter, Priority, Turn, TurnRefusedError
+from helpcrunch_async.retry import Repetition, RetryBudget, RetryPolicy
+
+log: Final = logging.getLogger("helpcrunch_async")
+
+
+@frozen
+class CallOptions:
+    """What `with_options` changes; the client's constructor explains each."""
+
+    retry: RetryPolicy
+    timeout: float
+    deadline: float | None
+    max_wait: float | None
+    priority: Priority
+
+
+class Transport(Protocol):
+    """Sends one request and reads its reply."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,  # noqa: ASYNC109 - a transport bounds its own attempt
+    ) -> Reply:
+        """Raise a TransportError when no whole reply comes within `timeout` seconds."""
+        ...
+
+
+T = TypeVar("T")
+
+Fold: TypeAlias = Callable[[], Request]
+"""Gives the request to send, at the moment in which it can be sent."""
+
+
+@define(eq=False)
+class _Call:
+    """One call while it lasts."""
+
+    request: Request
+    options: CallOptions
+    fold: Fold | None
+    ends_at: float | None  # on the loop's clock
+    turn: Turn | None = None
+    attempts: int = 0
+    on_the_wire: bool = False  # the server may be at it, or may have done it
+    retry_after: float | None = None  # of the last reply, if that was an error
+
+    def patience(self) -> float | None:
+        """Tell how many seconds the caller has for one more wait; None is for as long as it takes."""
+        if self.ends_at is None:
+            return self.options.max_wait
+        left = self.ends_at - asyncio.get_running_loop().time()
+        return left if self.options.max_wait is None else min(left, self.options.max_wait)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Requester:
+    """Sends requests for one client: paced by its limiter, repeated by policy, each attempt bounded."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        base_url: str,
+        key: Secret,
+        limiter: Limiter,
+        *,
+        max_in_flight: int,
+        random: Callable[[], float] = random_module.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wall_clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._headers = headers_of(key, with_body=False)
+        self._headers_with_body = headers_of(key, with_body=True)
+        self._limiter = limiter
+        self._in_flight = asyncio.Semaphore(max_in_flight)
+        self._budget = RetryBudget()
+        self._random = random
+        self._sleep = sleep
+        self._wall_clock = wall_clock
+
+    async def send(self, request: Request, options: CallOptions, *, fold: Fold | None = None) -> JSON:
+        """Send a request, again if need be, and give the decoded body of its 2xx.
+
+        Args:
+            request: what to send.
+            options: how.
+            fold: called when the turn has come; what it gives is sent in place of `request`.
+
+        Raises:
+            HelpCrunchError: what the last attempt met.
+            DeadlineExceededError: `deadline` ended the call.
+            TypeError, ValueError: the body has no JSON form; nothing was sent.
+        """
+        if options.deadline is None:
+            return await self._run(_Call(request, options, fold, None))
+        call = _Call(request, options, fold, asyncio.get_running_loop().time() + options.deadline)
+        try:
+            return await within(options.deadline, self._run(call), request)
+        except DeadlineExceededError as late:
+            late.outcome_unknown = call.on_the_wire and not request.repeatable
+            raise
+
+    async def _run(self, call: _Call) -> JSON:
+        """Make the first attempt, which costs nothing extra, and repeat it if it fails."""
+        self._budget.pay_in()
+        options = call.options
+        try:
+            call.turn = await self._limiter.turn(options.priority, options.max_wait)
+            if call.fold is not None:
+                call.request = _folded(call.fold, call.turn)
+            return await self._attempt(call)
+        except TurnRefusedError as refused:
+            failure: HelpCrunchError = _refusal(call, refused)
+            repetition = None
+        except (TransportError, APIError, DecodeError) as error:
+            failure = error
+            repetition = self._repetition(call)
+        # Raised out here, so that an error does not carry another one in its __context__.
+        if repetition is None or not repetition.again(failure):
+            raise failure
+        return await self._repeat(call, repetition, failure)
+
+    def _repetition(self, call: _Call) -> Repetition:
+        return Repetition(
+            call.options.retry,
+            repeatable=call.request.repeatable,
+            paced=self._limiter.paces,
+            budget=self._budget,
+            floor=lambda: call.retry_after,
+            patience=call.patience,
+            random=self._random,
+        )
+
+    async def _repeat(self, call: _Call, repetition: Repetition, failure: HelpCrunchError) -> JSON:
+        """Let tenacity repeat a call; the failure that is already there is its first attempt's."""
+        started = monotonic()
+        failed_before: HelpCrunchError | None = failure
+
+        async def attempt_again() -> JSON:
+            nonlocal failed_before
+            if failed_before is not None:
+                error, failed_before = failed_before, None
+                raise error
+            log.info("attempt %d: %s /%s", call.attempts + 1, call.request.method, call.request.template)
+            assert call.turn is not None
+            await call.turn.again(call.options.max_wait)
+            return await self._attempt(call)
+
+        try:
+            return await repetition.run_with(self._sleep)(attempt_again)
+        except TurnRefusedError as refused:
+            refusal = _refusal(call, refused)
+        except HelpCrunchError as error:
+            error.add_note(f"given up after {call.attempts} attempts in {monotonic() - started:.1f} seconds")
+            raise
+        raise refusal
+
+    async def _attempt(self, call: _Call) -> JSON:
+        """Use one turn: open, read the whole reply, leave, tell the limiter, and understand what came."""
+        request, turn = call.request, call.turn
+        assert turn is not None
+        call.attempts += 1
+        body = encode_body(request.body)
+        try:
+            async with self._in_flight:
+                call.on_the_wire = True
+                reply = await self._transport.send(
+                    request.method,
+                    url_of(self._base_url, request),
+                    self._headers if body is None else self._headers_with_body,
+                    body,
+                    call.options.timeout,
+                )
+                call.on_the_wire = False
+            if reply.status < 400:
+                call.retry_after = None
+            else:
+                call.retry_after = parse_retry_after(reply.headers.get("retry-after"), self._wall_clock())
+            if reply.status == 429:
+                turn.rejected(call.retry_after)
+            else:
+                turn.accepted()
+        except TransportError as error:
+            call.retry_after = None
+            error.outcome_unknown = error.sent and not request.repeatable
+            raise
+        finally:
+            turn.release()
+        log.debug(
+            "%s /%s: %d, attempt %d, %d bytes",
+            request.method,
+            request.template,
+            reply.status,
+            call.attempts,
+            len(reply.body),
+        )
+        return read(request, reply, attempts=call.attempts, retry_after=call.retry_after)
+
+
+def _folded(fold: Fold, turn: Turn) -> Request:
+    try:
+        return fold()
+    except BaseException:
+        turn.release()
+        raise
+
+
+def _refusal(call: _Call, refused: TurnRefusedError) -> RateLimitError:
+    return RateLimitError(
+        f"no turn within the caller's patience; one is expected in {refused.retry_after:.1f} seconds",
+        status=429,
+        code=None,
+        errors=(),
+        method=call.request.method,
+        path=f"/{call.request.path}",
+        attempts=call.attempts,
+        retry_after=refused.retry_after,
+    )
+
+
+async def within(deadline: float, work: Awaitable[T], request: Request) -> T:
+    """Await `work`, the answer to a request, for at most `deadline` seconds.
+
+    Raises:
+        DeadlineExceededError: it took longer, and was cancelled.
+    """
+    scope = asyncio.timeout(deadline)
+    try:
+        async with scope:
+            return await work
+    except TimeoutError as error:
+        if isinstance(error, HelpCrunchError) or not scope.expired():
+            raise
+    raise DeadlineExceededError(f"{request.method} /{request.path}: not done within {deadline:g} seconds")

@@ -1,0 +1,204 @@
+"""The only room that knows aiohttp: where sessions come from, one attempt, and its exceptions in our words.
+
+It moves bytes. What a status means, what is in a body and whose key it carries are known elsewhere.
+"""
+
+import asyncio
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Final, TypeAlias
+
+import aiohttp
+from attrs import frozen
+from yarl import URL
+
+from helpcrunch_async.errors import (
+    ClientClosedError,
+    ConnectionFailedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TransportError,
+)
+from helpcrunch_async.protocol import Reply, reveal
+
+SessionFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
+"""Called once when a client is opened; leaving the context manager ends what it made."""
+
+MAX_BODY_BYTES: Final = 64 * 2**20  # decompressed; a page of a hundred customers is about 0.2 MB
+_LONGEST_CONNECT: Final = 10.0  # seconds; less than an attempt, so that "never sent" is known for sure
+_KEEP_ALIVE: Final = 10.0  # seconds; shorter than common servers', so they rarely close under a request
+
+
+def open_session(
+    *,
+    proxy: str | None = None,
+    ssl: ssl_module.SSLContext | bool = True,
+    trust_env: bool = False,
+) -> aiohttp.ClientSession:
+    """Make the session that a client owns: no cookies, nothing from the environment, pooled connections.
+
+    Give other settings with `functools.partial(open_session, proxy="http://...", trust_env=True)`.
+    The connector has no limit of its own: `max_in_flight` is the client's, and waiting for a free
+    connection would count into a request's `timeout`.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=ssl, keepalive_timeout=_KEEP_ALIVE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=trust_env,
+        proxy=proxy,
+        timeout=aiohttp.ClientTimeout(total=None),
+    )
+
+
+def borrow_session(session: aiohttp.ClientSession) -> SessionFactory:
+    """Use a session that stays yours: it is neither closed nor changed."""
+    if not isinstance(session, aiohttp.ClientSession):
+        raise TypeError(f"borrow_session takes a ClientSession, not {type(session).__name__}")
+
+    def lend() -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+        return nullcontext(session)
+
+    return lend
+
+
+class _BrokenConnectionError(Exception):
+    """Stands for aiohttp's own error, so that aiohttp does not resend the request behind our back."""
+
+
+async def _no_hidden_resend(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    # aiohttp sends GET, PUT and DELETE once more when a pooled connection breaks. Our own policy
+    # counts attempts, so what aiohttp would answer with a resend leaves here under another name.
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise  # never sent, and never resent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenConnectionError(type(error).__name__) from None
+
+
+@frozen
+class _Failure:
+    """What became of an attempt that brought no reply; raised only once aiohttp's exception is gone."""
+
+    error: type[TransportError]
+    what: str
+    sent: bool = True
+    permanent: bool = False
+
+
+class Transport:
+    """One session, and one request over it at a time per call of `send`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        # A request's middlewares replace its session's, so those of a borrowed session are kept behind
+        # ours. aiohttp has no public way to read them; a test fails when this one is gone.
+        self._middlewares = (_no_hidden_resend, *session._middlewares)  # noqa: SLF001
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,  # noqa: ASYNC109 - the connect time-out inside is derived from it
+    ) -> Reply:
+        """Send one request and read its reply to the last byte, all within `timeout` seconds.
+
+        Raises:
+            TransportError: no whole reply came.
+            ClientClosedError: the session was closed.
+        """
+        if self._session.closed:
+            raise ClientClosedError("the session is closed")
+        failure: _Failure
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._exchange(method, url, headers, body, timeout)
+        except TimeoutError as error:
+            failure = _timed_out(error, timeout)
+        except (aiohttp.ClientError, _BrokenConnectionError, OSError) as error:
+            failure = _failure_of(error)
+        except RuntimeError:
+            if not self._session.closed:
+                raise
+            failure = _Failure(ConnectionFailedError, "closed")
+        if self._session.closed:
+            raise ClientClosedError("the session was closed while a request was under way")
+        # Raised outside the `except`: aiohttp's exceptions hold the key, and even `from None` would
+        # keep one in __context__.
+        raise failure.error(failure.what, sent=failure.sent, permanent=failure.permanent)
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> Reply:
+        async with self._session.request(
+            method,
+            URL(url, encoded=True),
+            data=body,
+            headers=reveal(headers),  # in no variable, hence in no traceback
+            allow_redirects=False,
+            raise_for_status=False,
+            timeout=_client_timeout(timeout),
+            middlewares=self._middlewares,
+        ) as response:
+            pieces: list[bytes] = []
+            size = 0
+            while piece := await response.content.readany():
+                size += len(piece)
+                if size > MAX_BODY_BYTES:
+                    response.close()
+                    raise _TooLargeError
+                pieces.append(piece)
+            # names as they came, in lower case; of a repeated header the last one counts
+            received = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(response.status, received, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+
+class _TooLargeError(aiohttp.ClientError):
+    """The body passed the cap."""
+
+
+def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    # `total` and `connect` would also count the wait for a pooled connection; the whole attempt is
+    # bounded by asyncio.timeout, and a connect that hangs is told from an answer that does not come.
+    return aiohttp.ClientTimeout(total=None, sock_connect=min(_LONGEST_CONNECT, seconds / 2))
+
+
+def _timed_out(error: TimeoutError, timeout: float) -> _Failure:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _Failure(ConnectionFailedError, "no connection in time", sent=False)
+    return _Failure(RequestTimeoutError, f"no whole reply within {timeout:g} seconds")
+
+
+def _failure_of(error: Exception) -> _Failure:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
+        return _Failure(
+            ConnectionFailedError, "the server's certificate is not valid", sent=False, permanent=True
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return _Failure(ConnectionFailedError, "the host name could not be resolved", sent=False)
+    if isinstance(error, aiohttp.ClientSSLError):
+        return _Failure(ConnectionFailedError, "the TLS handshake failed", sent=False)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error.strerror or "not possible"
+        return _Failure(ConnectionFailedError, f"no connection: {reason}", sent=False)
+    if isinstance(error, _TooLargeError):
+        return _Failure(
+            ResponseTooLargeError, f"the reply is larger than {MAX_BODY_BYTES} bytes", permanent=True
+        )
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return _Failure(ConnectionFailedError, "the reply was cut off or damaged on the way")
+    if isinstance(error, aiohttp.ClientResponseError):
+        # aiohttp gives these a status of its own making; no reply had one
+        return _Failure(TransportError, "the reply is not HTTP")
+    return _Failure(ConnectionFailedError, "the connection broke before the reply was here")
