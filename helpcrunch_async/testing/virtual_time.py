@@ -1,4 +1,4 @@
-"""Virtual time: an event loop whose clock jumps to the next timer, so that hours run in seconds, and repeat."""
+"""Virtual time: an event loop whose clock jumps to the next timer, so that hours run in seconds."""
 
 import asyncio
 import selectors
