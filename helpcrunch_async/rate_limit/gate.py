@@ -8,7 +8,6 @@ from attrs import define, field
 
 from helpcrunch_async.rate_limit.line import Place
 
-_GROWTH: Final = 4.0  # from half a second to a minute in four probes rather than eight
 PATIENCE: Final = 5.0  # periods without a single accepted call before callers are told
 
 
@@ -25,16 +24,18 @@ class Gate:
     probe: Place | None = None
     closed_at: float = field(default=inf)
     _back: float = 0.0
+    _growth: float = 2.0
     _failed_probes: int = 0
     _edge: float = inf  # by then every kind of window has let a slot go
 
-    def close(self, now: float, *, back: float, edge: float) -> None:
+    def close(self, now: float, *, back: float, growth: float, edge: float) -> None:
         """Begin a pause; `pause` says for how long."""
         self.closed = True
         self.closed_at = now
         self.until = 0.0
         self.probe = None
         self._back = back
+        self._growth = growth
         self._edge = edge
         self._failed_probes = 0
 
@@ -47,7 +48,7 @@ class Gate:
             self._back = 2 * max(self._back, retry_after / 2)
         else:
             wait = min(back, longest)
-            self._back *= _GROWTH
+            self._back *= self._growth
             if now + wait >= self._edge:
                 wait = max(self._edge - now, gap)
                 self._edge = inf

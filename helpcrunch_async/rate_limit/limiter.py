@@ -2,11 +2,12 @@
 
 import random as random_module
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from attrs import frozen
 
 from helpcrunch_async.checks import check_count, check_seconds
+from helpcrunch_async.rate_limit.discover import DiscoveredPace
 from helpcrunch_async.rate_limit.line import Place, Priority
 from helpcrunch_async.rate_limit.schedule import Schedule
 from helpcrunch_async.rate_limit.told import ToldPace
@@ -80,7 +81,7 @@ class Statistics:
     paused_for: float
     """Seconds until the gate lets a probe through; 0 when it is open."""
     rate: float
-    """Calls per second that are believed to be sustainable."""
+    """Calls per second that are believed to be sustainable; inf before anything is known."""
 
 
 class RateLimiter:
@@ -113,15 +114,29 @@ class RateLimiter:
         burst: int | None = None,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        self.limit = check_count("limit", limit)
+        self.limit: int | None = check_count("limit", limit)
         self.period = check_seconds("period", period, above_zero=True)
         if burst is not None and check_count("burst", burst) > limit:
             raise ValueError(f"burst is at most the limit, {limit}, not {burst}")
         pace = ToldPace(limit, self.period, float(limit if burst is None else burst))
         self._room = WaitingRoom(Schedule(pace, period=self.period, random=random))
 
+    @classmethod
+    def discover(cls, *, random: Callable[[], float] = random_module.random) -> Self:
+        """Make a limiter that is told nothing: it finds out what the server takes, and follows it.
+
+        It sends as fast as answers come until the first 429, so prefer telling a limit that is known. Its
+        `limit` is None; its `period`, after which it counts as idle, the default.
+        """
+        limiter = cls(random=random)
+        limiter.limit = None
+        limiter._room = WaitingRoom(Schedule(DiscoveredPace(), period=limiter.period, random=random))
+        return limiter
+
     def __repr__(self) -> str:
-        return f"RateLimiter(limit={self.limit}, period={self.period:g})"
+        if self.limit is None:
+            return f"{type(self).__name__}.discover()"
+        return f"{type(self).__name__}(limit={self.limit}, period={self.period:g})"
 
     @property
     def paces(self) -> bool:

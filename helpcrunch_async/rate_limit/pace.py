@@ -33,6 +33,8 @@ class Pace(Protocol):
     """
 
     round_trip: RoundTrip
+    pause_growth: float
+    """How many times longer each pause without Retry-After is than the one before."""
 
     @property
     def rate(self) -> float:

@@ -96,7 +96,7 @@ class Schedule:
             return
         else:
             edge = pace.contact(grant, now=now, retry_after=retry_after)
-            gate.close(now, back=pace.first_pause, edge=edge)
+            gate.close(now, back=pace.first_pause, growth=pace.pause_growth, edge=edge)
         gate.pause(now, retry_after, gap=pace.gap, longest=pace.longest_pause)
 
     def lost(self, place: Place) -> None:

@@ -25,6 +25,8 @@ _TOO_DEEP: Final = 0.5  # turns ahead of the even pace: a rejection this deep bl
 class ToldPace:
     """At most `limit` turns in any window of `period` seconds; lumps of at most `burst`."""
 
+    pause_growth = 4.0  # from half a second to a minute in four probes rather than eight
+
     def __init__(self, limit: int, period: float, burst: float) -> None:
         self.limit = limit
         self.period = period
