@@ -101,7 +101,7 @@ class DiscoveredPace:
     def joined(self, now: float, line: Line) -> None:
         """Nothing is earned while nobody waits."""
 
-    def grant(self, now: float, *, probe: bool) -> Grant:
+    def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
         """Take a turn."""
         if self._epoch == -inf:
             self._epoch = now

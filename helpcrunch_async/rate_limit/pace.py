@@ -72,8 +72,8 @@ class Pace(Protocol):
         """Note that somebody is about to join the line."""
         ...
 
-    def grant(self, now: float, *, probe: bool) -> Grant:
-        """Note that a turn is taken."""
+    def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
+        """Note that a turn is taken; `line` is who still waits."""
         ...
 
     def accepted(self, line: Line) -> None:

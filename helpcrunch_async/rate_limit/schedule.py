@@ -61,7 +61,7 @@ class Schedule:
                 self.wake = due if due < inf else None
                 return
             place = line.take(priority)
-            place.grant = pace.grant(now, probe=gate.closed)
+            place.grant = pace.grant(now, line, probe=gate.closed)
             if gate.closed:
                 gate.probe = place
             self.in_flight += 1

@@ -81,8 +81,10 @@ class ToldPace:
         self._climb(now)
         window_frees = self.probe_due(now)
         priority = line.next_priority()
-        if window_frees > now or now >= self._next - _EARLY - INSTANT:
+        if window_frees > now + INSTANT:
             return priority, window_frees
+        if now >= self._next - _EARLY - INSTANT:
+            return priority, now
         ahead: Priority = "interactive" if line.waiting("interactive") else "bulk"
         if self._fits(line, ahead) and (in_flight < int(self._width) or not in_flight):
             return ahead, now
@@ -113,12 +115,16 @@ class ToldPace:
             return now
         return max(now, sent[-most] + window)
 
-    def grant(self, now: float, *, probe: bool) -> Grant:
-        """Take a turn off the hard window and the even pace; one that goes ahead costs credit."""
+    def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
+        """Take a turn off the hard window, the even pace and the credit.
+
+        Going ahead costs credit, and so does a paced turn while others wait: a client that has been
+        working at full pace is not a quiet one, and its last calls gain nothing by going ahead.
+        """
         gap = self.gap
         grant = Grant(now, depth=max(0.0, self._next - now) / gap)
-        if not probe and now < self._next - _EARLY - INSTANT:
-            self._credit -= 1
+        if line or (not probe and now < self._next - _EARLY - INSTANT):
+            self._credit = max(0.0, self._credit - 1)
         self._next = max(self._next, now - _EARLY) + gap
         self._earned_at = now
         self._sent.append(now)

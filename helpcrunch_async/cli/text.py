@@ -1,0 +1,22 @@
+"""What may be printed: customers' own words can hold control characters, which terminals obey."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def printable(text: str) -> str:
+    """Put a substitute for every character that a terminal might obey; line breaks become spaces."""
+    return "".join(
+        each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for each in text
+    )
+
+
+def json_line(mapping: Mapping[str, Any]) -> bytes:
+    """Write an object as one line of UTF-8, escaped where something in it does not print."""
+    line = json.dumps(mapping, ensure_ascii=False, separators=(", ", ": "))
+    # also lone surrogates, which have no UTF-8, and separators that some readers take for line ends
+    if not line.isprintable():
+        line = json.dumps(mapping)
+    return line.encode() + b"\n"

@@ -1,0 +1,418 @@
+"""The limiter as callers await it: in virtual time, so that minutes pass at once."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+import pytest
+
+from helpcrunch_async import UNLIMITED, RateLimiter
+from helpcrunch_async.rate_limit import Priority, TurnRefusedError, limiter_of_account
+from helpcrunch_async.testing import (
+    FixedWindow,
+    InterpolatedWindow,
+    RateRule,
+    RollingLog,
+    TokenBucket,
+    run_in_virtual_time,
+)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Server:
+    """A rate rule behind a network that takes 25 ms each way."""
+
+    def __init__(self, rule: RateRule | None = None) -> None:
+        self.rule = rule
+        self.accepted = 0
+        self.rejected = 0
+
+    async def ask(self) -> float | None:
+        """Give None for an accepted call, else the seconds until one would be."""
+        await asyncio.sleep(0.025)
+        wait = self.rule.hit(now()) if self.rule is not None else None
+        if wait is None:
+            self.accepted += 1
+        else:
+            self.rejected += 1
+        await asyncio.sleep(0.025)
+        return wait
+
+
+async def call(limiter: RateLimiter, server: Server, priority: Priority = "interactive") -> float:
+    """Call until accepted; give the seconds it took."""
+    started = now()
+    turn = await limiter.turn(priority)
+    try:
+        while await server.ask() is not None:
+            turn.rejected(None)
+            await turn.again()
+        turn.accepted()
+    finally:
+        turn.release()
+    return now() - started
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(lambda: FixedWindow(120, 60.0), id="fixed window, first hit"),
+        pytest.param(lambda: FixedWindow(120, 60.0, 0.4), id="fixed window, clock"),
+        pytest.param(lambda: RollingLog(120, 60.0), id="rolling log"),
+        pytest.param(lambda: InterpolatedWindow(120, 60.0), id="interpolated window"),
+        pytest.param(lambda: TokenBucket(120, 60.0), id="token bucket"),
+    ],
+)
+def test_spends_the_whole_budget_without_a_rejection(rule: Callable[[], RateRule]) -> None:
+    """Told the limit, 600 calls take five minutes under every kind of window, and none is rejected."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(), Server(rule())
+        await asyncio.gather(*(call(limiter, server) for _ in range(600)))
+        assert server.rejected == 0
+        assert server.accepted == 600
+        assert now() < 1.03 * 300
+
+    run_in_virtual_time(main())
+
+
+def test_lost_nothing_when_told_three_times_too_much() -> None:
+    """A limit that is a third of what was told costs a few rejections, and no call."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(), Server(RollingLog(40, 60.0))
+        await asyncio.gather(*(call(limiter, server) for _ in range(400)))
+        assert server.accepted == 400
+        assert server.rejected / 400 < 0.03
+        assert now() < 1.1 * 600
+        assert limiter.statistics.rejected == server.rejected
+        assert limiter.statistics.rate * 60 < 45
+
+    run_in_virtual_time(main())
+
+
+def test_discovers_an_unknown_limit() -> None:
+    """Told nothing, it settles near what the server takes."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter.discover(random=Random(1).random), Server(TokenBucket(100, 10.0, 20))
+        await asyncio.gather(*(call(limiter, server) for _ in range(1500)))
+        assert server.accepted == 1500
+        assert server.rejected / 1500 < 0.03
+        assert now() < 1.1 * 150
+        assert repr(limiter) == "RateLimiter.discover()"
+
+    run_in_virtual_time(main())
+
+
+def test_bursts_of_twenty_wait_for_nothing_while_the_budget_allows() -> None:
+    """Twenty calls every twelve seconds, 83 % of the budget, take a few round trips each time."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(), Server(RollingLog(120, 60.0))
+        for _ in range(20):
+            took = await asyncio.gather(*(call(limiter, server) for _ in range(20)))
+            assert max(took) < 0.3
+            await asyncio.sleep(11.8)
+
+    run_in_virtual_time(main())
+
+
+def test_an_interactive_call_waits_two_turns_at_most_behind_bulk_work() -> None:
+    """While thousands of bulk calls wait, and the window is well used, a single call is served next."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(), Server(RollingLog(120, 60.0))
+        bulk = asyncio.gather(*(call(limiter, server, "bulk") for _ in range(1000)))
+        await asyncio.sleep(100)
+        for _ in range(20):
+            assert await call(limiter, server) <= 2 * 60 / 118 + 0.06
+            await asyncio.sleep(3.3)
+        bulk.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await bulk
+        assert limiter.statistics.waiting == limiter.statistics.in_flight == 0
+
+    run_in_virtual_time(main())
+
+
+def test_max_wait_refuses_at_once_and_says_when_to_come_back() -> None:
+    """A caller that cannot wait does not queue: it hears how long the line is."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(), Server()
+        line = asyncio.gather(*(call(limiter, server) for _ in range(300)))
+        await asyncio.sleep(1)
+        started = now()
+        with pytest.raises(TurnRefusedError) as refused:
+            await limiter.turn(max_wait=20.0)
+        assert now() == started
+        assert refused.value.retry_after == pytest.approx(150, rel=0.1)
+        turn = await limiter.turn(max_wait=200.0)
+        turn.accepted()
+        await line
+
+    run_in_virtual_time(main())
+
+
+def test_max_wait_lets_a_lump_pass_that_needs_a_few_round_trips() -> None:
+    """A burst that the budget allows is not refused merely because its calls stand in line for a moment."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(), Server()
+
+        async def impatient() -> None:
+            turn = await limiter.turn(max_wait=1.0)
+            await server.ask()
+            turn.accepted()
+
+        await impatient()
+        await asyncio.sleep(10)
+        await asyncio.gather(*(impatient() for _ in range(50)))
+
+    run_in_virtual_time(main())
+
+
+def test_max_wait_ends_the_wait_when_the_line_stalls() -> None:
+    """An estimate may be wrong; the promise is kept all the same."""
+
+    async def main() -> None:
+        limiter = RateLimiter(2, 10.0)
+        first = await limiter.turn()
+        first.rejected(8.0)
+        waiting = asyncio.create_task(limiter.turn(max_wait=9.0))
+        await asyncio.sleep(8.5)
+        probe = await waiting
+        assert limiter.statistics.in_flight == 1
+        with pytest.raises(TurnRefusedError):
+            await limiter.turn(max_wait=3.0)
+        assert now() <= 11.5
+        probe.accepted()
+
+    run_in_virtual_time(main())
+
+
+def test_nobody_waits_for_ever_behind_a_closed_gate() -> None:
+    """When nothing has got through for five periods, callers are told instead of kept."""
+
+    async def main() -> None:
+        limiter = RateLimiter(10, 10.0)
+
+        async def hopeless() -> None:
+            turn = await limiter.turn()
+            while True:
+                await asyncio.sleep(0.05)
+                turn.rejected(None)
+                await turn.again()
+
+        outcomes = await asyncio.gather(*(hopeless() for _ in range(30)), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {TurnRefusedError}
+        assert 50 <= now() <= 50 + 45
+        assert limiter.statistics.waiting == limiter.statistics.in_flight == 0
+
+    run_in_virtual_time(main())
+
+
+def test_a_retry_after_of_an_hour_is_told_after_five_periods() -> None:
+    """A server that wants an hour does not hold callers for an hour unasked."""
+
+    async def main() -> None:
+        limiter = RateLimiter(10, 10.0)
+        (await limiter.turn()).rejected(3600.0)
+        with pytest.raises(TurnRefusedError) as refused:
+            await limiter.turn()
+        assert now() == pytest.approx(50)
+        assert refused.value.retry_after == pytest.approx(3550, abs=1)
+
+    run_in_virtual_time(main())
+
+
+@pytest.mark.parametrize("when", ["waiting", "granted and not yet awake", "using the turn", "probing"])
+def test_a_cancelled_caller_gives_its_part_to_the_next(when: str) -> None:
+    """Wherever the cancellation hits, the others are served and nothing stays in flight."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(3, 10.0), Server()
+        if when == "probing":
+            (await limiter.turn()).rejected(2.0)
+        callers = [asyncio.create_task(call(limiter, server)) for _ in range(5)]
+        await asyncio.sleep(0.01 if when != "probing" else 2.01)
+        if when == "waiting":
+            callers[-2].cancel()
+        elif when == "granted and not yet awake":
+            # The timer's callback grants the turn; this one runs in the same iteration of the loop.
+            timer, head = limiter._room._timer, limiter._room.schedule.line.everybody()[0]
+            assert timer is not None
+            asyncio.get_running_loop().call_at(timer.when(), callers[head.number - 1].cancel)
+        else:
+            callers[0].cancel()
+        outcomes = await asyncio.gather(*callers, return_exceptions=True)
+        assert sum(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes) == 1
+        assert sum(isinstance(outcome, float) for outcome in outcomes) == 4
+        assert limiter.statistics.in_flight == limiter.statistics.waiting == 0
+
+    run_in_virtual_time(main())
+
+
+def test_three_hundred_waiters_survive_a_cancelled_probe() -> None:
+    """The probe's part is handed on, however many probes are cancelled."""
+
+    async def main() -> None:
+        limiter, server = RateLimiter(120, 6.0), Server(RollingLog(60, 6.0))
+        callers = [asyncio.create_task(call(limiter, server)) for _ in range(300)]
+        cancelled = 0
+        while cancelled < 3 and not all(caller.done() for caller in callers):
+            await asyncio.sleep(0.01)
+            probe = limiter._room.schedule.gate.probe
+            if probe is not None:
+                cancelled += callers[probe.number - 1].cancel()
+        outcomes = await asyncio.gather(*callers, return_exceptions=True)
+        assert cancelled > 0
+        assert sum(isinstance(outcome, float) for outcome in outcomes) == 300 - cancelled
+
+    run_in_virtual_time(main())
+
+
+def test_a_sibling_that_finishes_does_not_open_the_gate() -> None:
+    """Only the probe's answer lets the others on, and not before the deadline."""
+
+    async def main() -> None:
+        limiter = RateLimiter(100, 10.0)
+        one, two = await limiter.turn(), await limiter.turn()
+        one.rejected(3.0)
+        two.accepted()
+        (await limiter.turn()).accepted()
+        assert now() == pytest.approx(3.0)
+
+    run_in_virtual_time(main())
+
+
+def test_no_timer_and_no_task_while_nobody_waits() -> None:
+    """An idle limiter costs the loop nothing."""
+
+    async def main() -> None:
+        limiter = RateLimiter(2, 1.0)
+        for _ in range(4):
+            (await limiter.turn()).accepted()
+        assert limiter._room._timer is None
+        assert len(asyncio.all_tasks()) == 1
+        (await limiter.turn()).rejected(5.0)
+        assert limiter._room._timer is None
+        waiting = asyncio.create_task(limiter.turn())
+        await asyncio.sleep(0.1)
+        assert limiter._room._timer is not None
+        waiting.cancel()
+        await asyncio.sleep(0)
+        assert limiter._room._timer is None
+
+    run_in_virtual_time(main())
+
+
+def test_moves_from_one_event_loop_to_the_next() -> None:
+    """A module-level limiter serves two `asyncio.run` one after the other."""
+    limiter = RateLimiter(5, 1.0)
+
+    async def main() -> None:
+        for _ in range(3):
+            (await limiter.turn()).accepted()
+
+    asyncio.run(main())
+    asyncio.run(main())
+    assert limiter.statistics.granted == 6
+
+
+def test_says_so_when_used_from_two_event_loops_at_once() -> None:
+    """Sharing across loops would break silently; it is refused plainly instead."""
+    limiter = RateLimiter(5, 1.0)
+
+    async def hold() -> None:
+        await limiter.turn()
+        await asyncio.to_thread(asyncio.run, other())
+
+    async def other() -> None:
+        with pytest.raises(RuntimeError, match="another event loop"):
+            await limiter.turn()
+
+    asyncio.run(hold())
+
+
+def test_clients_of_an_account_share_a_limiter_per_loop() -> None:
+    """Same loop, base_url and key: one budget; anything else: another."""
+
+    async def main() -> RateLimiter:
+        limiter = limiter_of_account("https://a.example", "key")
+        assert limiter_of_account("https://a.example", "key") is limiter
+        assert limiter_of_account("https://b.example", "key") is not limiter
+        assert limiter_of_account("https://a.example", "other") is not limiter
+        return limiter
+
+    assert run_in_virtual_time(main()) is not run_in_virtual_time(main())
+
+
+def test_an_accounts_limiter_is_kept_until_it_has_been_idle_for_a_period() -> None:
+    """A client per request does not multiply the budget, and a limiter that nobody needs is dropped."""
+
+    async def main() -> None:
+        limiter = limiter_of_account("https://a.example", "key")
+        (await limiter.turn()).accepted()
+        first = id(limiter)
+        del limiter
+        gc.collect()
+        await asyncio.sleep(59)
+        again = limiter_of_account("https://a.example", "key")
+        assert id(again) == first
+        assert again.statistics.granted == 1
+        await asyncio.sleep(61)
+        assert limiter_of_account("https://a.example", "key") is again, "whoever holds it keeps sharing it"
+        del again
+        await asyncio.sleep(61)
+        limiter_of_account("https://c.example", "key")
+        gc.collect()
+        assert limiter_of_account("https://a.example", "key").statistics.granted == 0
+
+    run_in_virtual_time(main())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"limit": 0}, ValueError),
+        ({"limit": True}, TypeError),
+        ({"limit": 1.5}, TypeError),
+        ({"period": 0}, ValueError),
+        ({"period": -1.0}, ValueError),
+        ({"period": float("nan")}, ValueError),
+        ({"period": float("inf")}, ValueError),
+        ({"period": "60"}, TypeError),
+        ({"burst": 0}, ValueError),
+        ({"burst": 121}, ValueError),
+        ({"burst": 1.0}, TypeError),
+    ],
+    ids=str,
+)
+def test_nonsense_numbers_are_refused(arguments: dict[str, Any], error: type[Exception]) -> None:
+    """A clear error at construction, not a limiter that never lets anybody pass."""
+    with pytest.raises(error):
+        RateLimiter(**arguments)
+
+
+def test_unlimited_lets_everybody_pass() -> None:
+    """Pacing can be turned off; then the retry policy deals with 429s."""
+
+    async def main() -> None:
+        turns = await asyncio.gather(*(UNLIMITED.turn() for _ in range(1000)))
+        for turn in turns:
+            turn.rejected(1.0)
+            await turn.again()
+            turn.accepted()
+            turn.release()
+        assert now() == 0
+        assert not UNLIMITED.paces
+
+    coroutine: Coroutine[Any, Any, None] = main()
+    run_in_virtual_time(coroutine)

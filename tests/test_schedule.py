@@ -1,0 +1,320 @@
+"""The schedule's promises, under any interleaving of arrivals, answers and cancellations."""
+
+from collections import deque
+from itertools import pairwise
+from math import inf
+from random import Random
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpcrunch_async.rate_limit.discover import DiscoveredPace
+from helpcrunch_async.rate_limit.line import Place, Priority
+from helpcrunch_async.rate_limit.schedule import Schedule
+from helpcrunch_async.rate_limit.told import ToldPace
+
+Event = tuple[str, float, float]
+
+EVENTS: st.SearchStrategy[list[Event]] = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "arrive",
+                "arrive",
+                "arrive bulk",
+                "accept",
+                "accept",
+                "reject",
+                "lose",
+                "cancel",
+                "wait",
+                "wake",
+            ]
+        ),
+        st.floats(0, 1),  # which of the callers, as a share; or the length of a wait, in periods
+        st.sampled_from([0.0, 0.0, 0.0, 0.3, 1.0, 30.0]),  # a Retry-After in seconds, 0 being none
+    ),
+    max_size=200,
+)
+
+
+class Driver:
+    """Plays callers and server around a schedule, and checks after every step what must always hold."""
+
+    def __init__(self, limit: int, period: float, *, told: bool = True) -> None:
+        self.limit, self.period, self.told = limit, period, told
+        pace = ToldPace(limit, period, float(limit)) if told else DiscoveredPace()
+        self.pace = pace
+        self.schedule = Schedule(pace, period=period, random=Random(1).random)
+        self.now = 1000.0
+        self.waiting: list[Place] = []
+        self.flying: list[Place] = []
+        self.grants: deque[float] = deque()  # of the period before the last one
+        self.arrived = 0
+        self.ended = 0
+
+    def play(self, events: list[Event]) -> None:
+        for name, share, retry_after in events:
+            self.step(name, share, retry_after or None)
+
+    def step(self, name: str, share: float, retry_after: float | None) -> None:
+        schedule = self.schedule
+        if name.startswith("arrive"):
+            priority: Priority = "bulk" if name.endswith("bulk") else "interactive"
+            self.waiting.append(schedule.arrive(self.now, priority))
+            self.arrived += 1
+        elif name == "wait":
+            self.now += share * self.period
+        elif name == "wake" and schedule.wake is not None:
+            self.now = max(self.now, schedule.wake)
+        elif name == "cancel" and self.waiting:
+            place = self.waiting.pop(int(share * (len(self.waiting) - 1)))
+            schedule.line.leave(place)
+            self.ended += 1
+        elif name in {"accept", "reject", "lose"} and self.flying:
+            place = self.flying.pop(int(share * (len(self.flying) - 1)))
+            if name == "reject":
+                until = schedule.gate.until
+                was_closed = schedule.gate.closed
+                schedule.rejected(self.now, place, retry_after)
+                if was_closed:
+                    assert schedule.gate.until >= until, "a deadline is never brought forward"
+                schedule.join(self.now, place)  # a rejected call goes on
+                self.waiting.append(place)
+            else:
+                self.ended += 1
+                schedule.accepted(self.now, place) if name == "accept" else schedule.lost(place)
+        self.grant()
+
+    def grant(self) -> None:
+        schedule, gate = self.schedule, self.schedule.gate
+        for place in schedule.grants(self.now):
+            lane = [other.number for other in self.waiting if other.priority == place.priority]
+            assert place.number == min(lane), "arrival order within a lane"
+            if gate.closed:
+                assert self.now >= gate.until - 1e-6, "nobody goes before the deadline"
+                assert gate.probe is place
+            self.waiting.remove(place)
+            self.flying.append(place)
+            self.grants.append(self.now)
+            self.check_window()
+        self.check()
+
+    def check(self) -> None:
+        schedule = self.schedule
+        assert schedule.in_flight == len(self.flying)
+        assert len(schedule.line) == len(self.waiting)
+        assert self.arrived == self.ended + len(self.waiting) + len(self.flying), "nobody is lost"
+        if self.waiting and not self.flying:
+            assert schedule.wake is not None, "whoever waits has a timer or an answer to wait for"
+        if not self.waiting:
+            assert schedule.wake is None, "no waiters, no timer"
+        if self.told:
+            assert isinstance(self.pace, ToldPace)
+            assert 1 <= self.pace.calls <= self.limit
+            assert 1 <= self.pace.burst <= self.limit
+
+    def check_window(self) -> None:
+        window = self.grants
+        while window and window[0] <= window[-1] - self.period:
+            window.popleft()
+        if self.told:
+            assert len(window) <= self.limit, "no window holds more than the limit"
+
+    def finish(self) -> None:
+        """Answer and wake until everybody is served."""
+        for _ in range(20 * (len(self.waiting) + len(self.flying)) + 50):
+            if self.flying:
+                self.step("accept", 0.0, None)
+            elif self.waiting:
+                self.step("wake", 0.0, None)
+        assert not self.waiting
+        assert not self.flying
+
+
+@given(EVENTS, st.sampled_from([1, 2, 5, 12]), st.sampled_from([1.0, 60.0]))
+@settings(max_examples=300, deadline=None)
+def test_told_schedule_keeps_every_promise(events: list[Event], limit: int, period: float) -> None:
+    """Order, window, gate, probe, timers and accounting hold under any interleaving; then all are served."""
+    driver = Driver(limit, period)
+    driver.play(events)
+    driver.finish()
+
+
+@given(EVENTS)
+@settings(max_examples=200, deadline=None)
+def test_discovering_schedule_keeps_every_promise(events: list[Event]) -> None:
+    """The same holds when the limit is found out, but for the window that nobody told."""
+    driver = Driver(10**6, 60.0, told=False)
+    driver.play(events)
+    driver.finish()
+
+
+def burst(driver: Driver, calls: int, priority: Literal["arrive", "arrive bulk"] = "arrive") -> None:
+    for _ in range(calls):
+        driver.waiting.append(
+            driver.schedule.arrive(driver.now, "bulk" if "bulk" in priority else "interactive")
+        )
+        driver.arrived += 1
+    driver.grant()
+
+
+def test_a_quiet_client_may_burst_up_to_the_limit() -> None:
+    """A hundred calls of a web page go within a few round trips, not in fifty seconds."""
+    driver = Driver(120, 60.0)
+    burst(driver, 100)
+    while driver.waiting:
+        assert driver.flying, "an answer, not a timer, lets the next one go"
+        driver.now += 0.01
+        driver.step("accept", 0.0, None)
+    assert driver.now - 1000.0 < 3.0
+
+
+def test_work_that_exceeds_the_budget_is_paced_from_its_start() -> None:
+    """A gather of thousands does not begin with a lump that would use up the window."""
+    driver = Driver(120, 60.0)
+    burst(driver, 2000)
+    assert len(driver.flying) == 1
+    driver.step("wake", 0.0, None)
+    assert driver.now - 1000.0 == pytest.approx(60 / 119, rel=0.01)
+
+
+def test_bulk_lumps_at_most_half_of_the_room_that_is_left() -> None:
+    """Sixty of 120 may go at once; sixty-one are paced, so that interactive calls still find room."""
+    for calls, lumped in ((60, True), (61, False)):
+        driver = Driver(120, 60.0)
+        burst(driver, calls, "arrive bulk")
+        assert (len(driver.flying) > 1) == lumped
+
+
+def test_an_interactive_call_passes_bulk_work_at_once_while_there_is_room() -> None:
+    """Two thousand bulk calls in line do not delay a web handler's call."""
+    driver = Driver(120, 60.0)
+    burst(driver, 2_000, "arrive bulk")
+    before = len(driver.flying)
+    burst(driver, 1)
+    assert len(driver.flying) == before + 1
+    assert driver.flying[-1].priority == "interactive"
+
+
+def test_bulk_gets_one_turn_in_four_while_both_wait() -> None:
+    """Neither lane starves."""
+    driver = Driver(120, 60.0)
+    burst(driver, 300, "arrive bulk")
+    burst(driver, 300)
+    order = []
+    for _ in range(40):
+        driver.step("wake", 0.0, None)
+        while driver.flying:
+            order.append(driver.flying[0].priority)
+            driver.step("accept", 0.0, None)
+    bulk = [index for index, priority in enumerate(order[2:]) if priority == "bulk"]
+    assert {later - earlier for earlier, later in pairwise(bulk)} == {4}
+
+
+def test_a_rejected_call_keeps_its_place() -> None:
+    """Those who came later do not pass one whose turn the server refused."""
+    driver = Driver(10, 10.0)
+    burst(driver, 3)
+    first = driver.flying[0]
+    driver.step("reject", 0.0, 1.0)
+    while driver.flying:
+        driver.step("accept", 0.0, None)
+    burst(driver, 5)
+    driver.step("wake", 0.0, None)
+    assert driver.flying == [first]
+
+
+def test_one_probe_goes_at_the_deadline_and_only_its_answer_opens() -> None:
+    """A sibling that finishes meanwhile opens nothing."""
+    driver = Driver(120, 60.0)
+    burst(driver, 5)
+    driver.step("reject", 0.0, 7.0)
+    burst(driver, 10)
+    driver.step("accept", 0.0, None)
+    assert driver.schedule.gate.closed
+    assert len(driver.flying) == 3
+    while driver.flying:
+        driver.step("accept", 0.0, None)
+    driver.now = 1006.9
+    driver.grant()
+    assert driver.flying == []
+    driver.now = 1007.0
+    driver.grant()
+    assert len(driver.flying) == 1
+    driver.now = 1050.0
+    driver.grant()
+    assert len(driver.flying) == 1, "everybody waits for the probe's answer"
+    driver.step("accept", 0.0, None)
+    assert not driver.schedule.gate.closed
+    assert len(driver.flying) > 0
+
+
+def test_a_lost_probe_hands_its_part_to_the_next() -> None:
+    """A probe that is cancelled or broken does not leave the others waiting for ever."""
+    driver = Driver(120, 60.0)
+    burst(driver, 1)
+    driver.step("reject", 0.0, 1.0)
+    burst(driver, 3)
+    driver.step("wake", 0.0, None)
+    probe = driver.flying[0]
+    driver.step("lose", 0.0, None)
+    assert len(driver.flying) == 1
+    assert driver.flying[0] is not probe
+    assert driver.schedule.gate.probe is driver.flying[0]
+
+
+def test_pauses_without_retry_after_end_when_every_window_has_freed_a_slot() -> None:
+    """However often the probe fails, the wait never passes the moment at which a slot must be free."""
+    driver = Driver(120, 60.0)
+    burst(driver, 50)
+    while driver.waiting:
+        driver.step("accept", 0.0, None)
+    while len(driver.flying) > 1:
+        driver.step("accept", 0.0, None)
+    driver.step("reject", 0.0, None)
+    probes = 0
+    while driver.now < 1000.0 + 60.1:
+        driver.step("wake", 0.0, None)
+        probes += 1
+        driver.step("reject", 0.0, None)
+    assert probes <= 6
+    assert driver.now < 1000.0 + 61.0, "one probe goes as soon as the first call is a window old"
+
+
+def test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told() -> None:
+    """Forty a minute where 120 were told: the rate falls to about that; when 429s stop, it comes back."""
+    driver = Driver(120, 60.0)
+    accepted: list[float] = []
+
+    def answer(limit: int) -> None:
+        while driver.flying:
+            recent = sum(1 for moment in accepted if moment > driver.now - 60.0)
+            if recent < limit:
+                accepted.append(driver.now)
+                driver.step("accept", 0.0, None)
+            else:
+                driver.step("reject", 0.0, None)
+
+    burst(driver, 400)
+    while driver.waiting:
+        answer(40)
+        driver.step("wake", 0.0, None)
+    answer(40)
+    assert 36 <= driver.schedule.pace.rate * 60 <= 41
+    burst(driver, 6000)
+    while driver.waiting:
+        answer(10**6)
+        driver.step("wake", 0.0, None)
+    assert driver.schedule.pace.rate == pytest.approx(2.0)
+
+
+def test_patience_is_infinite_while_the_gate_is_open() -> None:
+    """Only a closed gate can make waiting hopeless."""
+    driver = Driver(2, 60.0)
+    burst(driver, 1)
+    assert driver.schedule.patience_ends() == inf
+    driver.step("reject", 0.0, 1.0)
+    assert driver.schedule.patience_ends() == driver.now + 5 * 60.0
