@@ -97,6 +97,8 @@ def check_api_key(key: object) -> Secret:
         TypeError: it is not a string.
         ValueError: it is empty, or holds what a key cannot hold; the text never shows the key.
     """
+    if isinstance(key, Secret):
+        return key
     if not isinstance(key, str):
         raise TypeError(f"the API key is a str, not {type(key).__name__}")
     if not key.strip():

@@ -4,6 +4,7 @@ It moves bytes. What a status means, what is in a body and whose key it carries 
 """
 
 import asyncio
+import os
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -190,7 +191,8 @@ def _failure_of(error: Exception) -> _Failure:
     if isinstance(error, aiohttp.ClientSSLError):
         return _Failure(ConnectionFailedError, "the TLS handshake failed", sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error.strerror or "not possible"
+        number = error.os_error.errno  # asyncio's own text names the address instead of the reason
+        reason = os.strerror(number) if number else "not possible"
         return _Failure(ConnectionFailedError, f"no connection: {reason}", sent=False)
     if isinstance(error, _TooLargeError):
         return _Failure(

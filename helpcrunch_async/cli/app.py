@@ -16,6 +16,7 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # paragraphs of docstrings flow
     pretty_exceptions_enable=False,  # they would show local variables, the key among them
 )
 

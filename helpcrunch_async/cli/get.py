@@ -18,7 +18,7 @@ from helpcrunch_async.models import Customer
 
 
 def get(
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="HelpCrunch's customer ids.")],
+    ids: Annotated[list[int], typer.Argument(metavar="ID", min=1, help="HelpCrunch's customer ids.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines, also on a terminal.")] = False,
     base_url: BaseUrl = None,

@@ -28,14 +28,15 @@ class IdFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._name = "stdin" if str(path) == "-" else str(path)
+        self._is_stdin = str(path) == "-"
+        self._name = "stdin" if self._is_stdin else str(path)
         self._file: io.FileIO | None = None
         self._is_regular = False
 
     def __enter__(self) -> Self:
         try:
             # raw: a reader thread that blocks in a buffered stdin keeps the interpreter from ending
-            self._file = io.FileIO(0, closefd=False) if self._name == "stdin" else io.FileIO(self._path)
+            self._file = io.FileIO(0, closefd=False) if self._is_stdin else io.FileIO(self._path)
         except OSError as error:
             raise self._unreadable(error) from None
         self._is_regular = stat.S_ISREG(fstat(self._file.fileno()).st_mode)
@@ -56,7 +57,7 @@ class IdFile:
 
     def count(self) -> int | None:
         """Count the ids that are to come; None when that would use them up."""
-        if not self._path.is_file():
+        if self._is_stdin or not self._is_regular:
             return None
         with suppress(OSError), self._path.open("rb") as lines:
             return sum(1 for line in lines if line.strip())

@@ -23,8 +23,8 @@ _STEP: Final = 0.02  # of a climb after a strong estimate
 _WEAK_STEP: Final = 0.05
 _LARGEST_STEP: Final = 0.25
 _STEPS_TO_DOUBLE: Final = 4
-_PAY: Final = 60  # accepted calls that a rejection must be worth before the next deliberate probe
-_WEAK_PAY: Final = 10
+_PAY: Final = 120  # accepted calls that a rejection must be worth before the next deliberate probe
+_WEAK_PAY: Final = 20
 _IDLE: Final = 16.0  # periods after which a climb need not pay for itself
 _KEPT: Final = 3.0  # periods of turns that are remembered
 

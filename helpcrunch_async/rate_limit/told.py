@@ -17,6 +17,7 @@ _MARGIN: Final = 0.0025  # of the period: clocks and schedulers are not exact
 _EARLY: Final = 0.005  # seconds a paced turn may go before it is due, for the same reason
 _FIRST_WIDTH: Final = 5.0  # lumped calls in flight at first, so that a rejection finds few others
 _WIDEST: Final = 100.0
+_FIRST_PAUSE: Final = 4.0  # gaps; a first probe after one gap is rejected more often than not
 _LONGEST_PAUSE: Final = 4.0  # windows
 _LUMP_CUT: Final = 0.7  # of the lump that was accepted, after one was too large
 _TOO_DEEP: Final = 0.5  # turns ahead of the even pace: a rejection this deep blames the lump
@@ -58,8 +59,8 @@ class ToldPace:
 
     @property
     def first_pause(self) -> float:
-        """Seconds of the first pause without Retry-After: the shortest in which a slot may come free."""
-        return max(self.gap, self.round_trip.mean)
+        """Seconds of the first pause without Retry-After: some turns' worth, as the rate is in doubt."""
+        return max(_FIRST_PAUSE * self.gap, self.round_trip.mean)
 
     @property
     def longest_pause(self) -> float:
@@ -93,11 +94,10 @@ class ToldPace:
     def _fits(self, line: Line, ahead: Priority) -> bool:
         # If the work exceeds the budget, somebody waits a period anyway: a lump would gain no throughput,
         # starve the calls that come meanwhile and make the first rejection find many others on the wire.
-        room = self.calls - len(self._sent)
-        if ahead == "bulk":
-            room /= 2  # interactive calls that come beside it still find some
+        # Bulk work, of which a stream shows only a little at a time, leaves half of the budget in any case.
+        budget = self.calls if ahead == "interactive" else self.calls / 2
         lump = line.waiting(ahead)
-        return lump <= self._credit and lump <= room
+        return lump <= self._credit and lump + len(self._sent) <= budget
 
     def expected_wait(self, now: float, line: Line, priority: Priority, ahead: int) -> float:
         """Estimate the wait: some round trips for a lump, else one gap a turn."""
