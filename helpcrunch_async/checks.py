@@ -31,6 +31,17 @@ def check_seconds(name: str, value: object, *, above_zero: bool = False) -> floa
     return float(value)
 
 
+def check_flag(name: str, value: object) -> bool:
+    """Take True or False.
+
+    Raises:
+        TypeError: it is neither; a word such as "false" would count as True.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+    return value
+
+
 def check_id(value: object, what: str = "customer id") -> int:
     """Take an id: a positive int, and nothing that merely looks like one.
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self, overload
 import attrs
 from attrs import define, field
 
-from helpcrunch_async.checks import check_count, check_id, check_seconds
+from helpcrunch_async.checks import check_count, check_flag, check_id, check_seconds
 from helpcrunch_async.converter import structure_one, structure_page
 from helpcrunch_async.endpoints import GET_CUSTOMER, LIST_CUSTOMERS
 from helpcrunch_async.errors import ClientClosedError, HelpCrunchError
@@ -22,6 +22,7 @@ from helpcrunch_async.protocol import (
     BASE_URL,
     JSON,
     Request,
+    Secret,
     check_api_key,
     check_base_url,
 )
@@ -53,6 +54,7 @@ class _Shared:
 
     trust: SearchTrust = field(factory=SearchTrust)
     open: _Open | None = None
+    is_opening: bool = False
     was_closed: bool = False
 
 
@@ -109,18 +111,22 @@ class HelpCrunchClient:
         coalesce: bool = False,
         allow_http: bool = False,
     ) -> None:
-        self._key = check_api_key(os.environ.get("HELPCRUNCH_API_KEY", "") if api_key is None else api_key)
+        if api_key is None:
+            api_key = os.environ.get("HELPCRUNCH_API_KEY", "")
+        if isinstance(api_key, str):
+            api_key = Secret(str.__str__(api_key))  # whatever is wrong below, no traceback shows the key
+        self._key = check_api_key(api_key)
         if base_url is None:
             base_url = os.environ.get("HELPCRUNCH_BASE_URL") or BASE_URL
-        self._base_url = check_base_url(base_url, allow_http=allow_http)
+        self._base_url = check_base_url(base_url, allow_http=check_flag("allow_http", allow_http))
         if not callable(session):
             raise TypeError("session is a factory; lend a ClientSession with borrow_session(session)")
         self._session = session
-        if rate_limiter is not None and not hasattr(rate_limiter, "turn"):
-            raise TypeError(f"rate_limiter is a limiter, not {type(rate_limiter).__name__}")
+        if rate_limiter is not None and (isinstance(rate_limiter, type) or not hasattr(rate_limiter, "turn")):
+            raise TypeError(f"rate_limiter is a limiter, not {rate_limiter!r}")
         self._rate_limiter = rate_limiter
         self._max_in_flight = check_count("max_in_flight", max_in_flight)
-        self._coalesce = coalesce
+        self._coalesce = check_flag("coalesce", coalesce)
         self._options = _checked(CallOptions(retry, timeout, deadline, max_wait, priority))
         # "interactive" by default says nothing about bulk work; "bulk" does, and so does with_options
         self._bulk_options = attrs.evolve(self._options, priority="bulk")
@@ -128,7 +134,9 @@ class HelpCrunchClient:
         self._is_view = False
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._base_url}>"
+        return (
+            f"<{type(self).__name__} of {getattr(self, '_base_url', '?')}>"  # also half made, in a traceback
+        )
 
     async def open(self) -> None:
         """Open the session and find the account's limiter; `async with` does it.
@@ -137,8 +145,15 @@ class HelpCrunchClient:
             RuntimeError: it is open already, or is a view made by `with_options`.
         """
         self._refuse_view()
-        if self._shared.open is not None:
+        if self._shared.open is not None or self._shared.is_opening:
             raise RuntimeError("the client is open already")
+        self._shared.is_opening = True
+        try:
+            self._shared.open = await self._open()
+        finally:
+            self._shared.is_opening = False
+
+    async def _open(self) -> _Open:
         async with AsyncExitStack() as stack:
             transport = Transport(await stack.enter_async_context(self._session()))
             limiter = self._rate_limiter
@@ -147,7 +162,7 @@ class HelpCrunchClient:
             requester = Requester(
                 transport, self._base_url, self._key, limiter, max_in_flight=self._max_in_flight
             )
-            self._shared.open = _Open(requester, stack.pop_all(), asyncio.get_running_loop())
+            return _Open(requester, stack.pop_all(), asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Close what `open` opened; again is harmless."""
@@ -224,7 +239,9 @@ class HelpCrunchClient:
     async def _get_folded(self, customer_id: int, options: CallOptions) -> Customer:
         """Get one customer in a request that others may share; the deadline stays the caller's own."""
         opened = self._opened()
-        deadline, options = options.deadline, attrs.evolve(options, deadline=None)
+        deadline = options.deadline
+        if deadline is not None:
+            options = attrs.evolve(options, deadline=None)
         folder = opened.folders.get(options)
         if folder is None:
             folder = CustomerLookup(opened.requester, options, self._shared.trust, batch=True)

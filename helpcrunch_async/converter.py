@@ -5,11 +5,11 @@ documentation itself knows several spellings (times, custom attributes) or leave
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import NoneType
-from typing import Any, Final, TypeVar, get_origin
+from typing import Any, Final, TypeVar, cast, get_origin
 
 import attrs
 from cattrs import Converter, transform_error
@@ -29,7 +29,8 @@ _JSON_NAME: Final = {
     dict: "an object",
     NoneType: "null",
 }
-_UNIX_TIME = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX_TIME = re.compile(r"(-)?([0-9]{1,15})(?:\.([0-9]{1,9}))?")
 
 
 class _UnfitValueError(ValueError):
@@ -50,37 +51,49 @@ def _is(kind: type, *, nullable: bool) -> Callable[[object, object], object]:
     expected = _JSON_NAME[kind] + (" or null" if nullable else "")
 
     def check(value: object, _: object) -> object:
-        if value.__class__ is kind or (nullable and value is None):
+        if value.__class__ is kind:
             return value
         raise _unfit(expected, value)
 
-    return check
+    def check_nullable(value: object, _: object) -> object:
+        if value is None or value.__class__ is kind:
+            return value
+        raise _unfit(expected, value)
+
+    return check_nullable if nullable else check
 
 
 def _moment(value: object, _: object) -> datetime | None:
     """Read a moment in any of its four spellings: int, numeric string, the same with a fraction, null."""
     if value is None or value == "":
         return None
-    seconds: float
-    if value.__class__ is str:
-        assert isinstance(value, str)
-        if not _UNIX_TIME.fullmatch(value):
-            raise _UnfitValueError("expected Unix seconds, not this string")
-        seconds = float(value) if "." in value else int(value)
-    elif value.__class__ is int or value.__class__ is float:
-        assert isinstance(value, int | float)
-        seconds = value
-    else:
-        raise _unfit("Unix seconds as a number, a string or null", value)
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(value, str):
+            if len(value) == 10 and value.isascii() and value.isdecimal():  # the years 2001 to 2286
+                return datetime.fromtimestamp(int(value), UTC)
+            if match := _UNIX_TIME.fullmatch(value):
+                return _exact_moment(*match.groups(default=""))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         raise _UnfitValueError("expected Unix seconds, not a number this large") from None
+    if isinstance(value, str):
+        raise _UnfitValueError("expected Unix seconds, not this string")
+    raise _unfit("Unix seconds as a number, a string or null", value)
+
+
+def _exact_moment(sign: str, seconds: str, fraction: str) -> datetime:
+    """Make a moment of digits, exactly: not by way of a float."""
+    distance = timedelta(seconds=int(seconds), microseconds=int(fraction[:6].ljust(6, "0")))
+    return _EPOCH - distance if sign else _EPOCH + distance
 
 
 def _unix_seconds(moment: datetime) -> str:
-    seconds = moment.timestamp()
-    return str(int(seconds)) if seconds.is_integer() else repr(seconds)
+    """Write a moment as Unix seconds, with as many decimals as it has."""
+    microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    seconds, fraction = divmod(abs(microseconds), 1_000_000)
+    text = f"{'-' if microseconds < 0 else ''}{seconds}"
+    return f"{text}.{fraction:06d}".rstrip("0") if fraction else text
 
 
 def _custom_data(value: object, _: object) -> dict[str, CustomValue]:
@@ -114,6 +127,7 @@ def _make_structure_hook(model: type[Any], converter: Converter) -> Callable[[An
     """Read one model: absent parts give their defaults, and keys that no field has go to `extra`."""
     keys = _keys(model)
     known = frozenset(keys.values())
+    is_known = known.issuperset
     structure = make_dict_structure_fn(
         model,
         converter,
@@ -127,15 +141,22 @@ def _make_structure_hook(model: type[Any], converter: Converter) -> Callable[[An
     def hook(value: Any, _: object) -> Any:
         if value.__class__ is not dict and not isinstance(value, Mapping):
             raise _unfit("an object", value)
-        opaque = {key: value[key] for key in parts if key in value and not isinstance(value[key], dict)}
-        if opaque:
-            value = {key: part for key, part in value.items() if key not in opaque}
+        for key in parts:
+            if key in value and value[key].__class__ is not dict:
+                return hook_opaque(value)
         instance = structure(value, model)
-        if opaque or not known.issuperset(value):
+        if not is_known(value):
             extra = {key: part for key, part in value.items() if key not in known}
-            extra.update((key, part) for key, part in opaque.items() if part not in (None, []))
             instance = attrs.evolve(instance, extra=extra)
         return instance
+
+    def hook_opaque(value: Mapping[str, Any]) -> Any:
+        opaque = {key: value[key] for key in parts if not isinstance(value.get(key, {}), Mapping)}
+        plain: dict[str, Any] = {key: dict(value[key]) for key in parts if key in value and key not in opaque}
+        rest = {key: part for key, part in value.items() if key not in parts}
+        instance = hook({**rest, **plain}, model)
+        kept = {key: part for key, part in opaque.items() if part is not None and part != []}
+        return attrs.evolve(instance, extra={**instance.extra, **kept}) if kept else instance
 
     return hook
 
@@ -169,14 +190,16 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_unstructure_hook_factory(_is_model, _make_unstructure_hook)
     converter.register_unstructure_hook(datetime, _unix_seconds)
 
-    tag_hook = converter.get_structure_hook(list[Tag])
+    tag_hook, tags_hook = converter.get_structure_hook(Tag), converter.get_structure_hook(list[Tag])
 
     def tags(value: object, _: object) -> tuple[Tag, ...]:
         if value is None:
             return ()
-        if value.__class__ is not list:
+        if not isinstance(value, list):
             raise _unfit("a list or null", value)
-        return tuple(tag_hook(value, list[Tag]))
+        if detailed:  # slower, and says which tag does not fit
+            return tuple(cast("list[Tag]", tags_hook(value, list[Tag])))
+        return tuple([tag_hook(tag, Tag) for tag in value])
 
     converter.register_structure_hook_func(lambda kind: kind == tuple[Tag, ...], tags)
     return converter
@@ -186,6 +209,12 @@ _fast = cache(lambda: _make_converter(detailed=False))
 _detailed = cache(lambda: _make_converter(detailed=True))
 
 
+@cache
+def _hook_of(model: Hashable) -> Callable[[object, object], Any]:
+    hook: Callable[[object, object], Any] = _fast().get_structure_hook(model)
+    return hook
+
+
 def structure(value: object, model: type[M]) -> M:
     """Read a decoded JSON value as a model.
 
@@ -193,9 +222,11 @@ def structure(value: object, model: type[M]) -> M:
         DecodeError: it is not shaped as the documentation promises; `problems` says where.
     """
     try:
-        return _fast().structure(value, model)
+        instance: M = _hook_of(cast("Hashable", model))(value, model)
     except Exception as error:  # noqa: BLE001 - whatever cattrs' generated code meets in hostile JSON
         failed = type(error).__name__
+    else:
+        return instance
     # Raised out here: what cattrs raises holds customer data, and would stay in __context__.
     problems = _problems(value, model) or (f"$: {failed}",)
     raise DecodeError(f"not a {model.__name__}: {'; '.join(problems[:3])}", problems=problems)

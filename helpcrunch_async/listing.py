@@ -69,8 +69,8 @@ class Listing(Generic[T]):
     async def _walk(self, limit: int | None) -> AsyncGenerator[T, None]:
         """Walk the pages.
 
-        It ends: every round either stops or raises the offset by the rows received, of which there is at
-        least one, and a finite table has an empty page behind its last row.
+        It ends: every round either stops or gives at least one row that was not among the recent ones, and a
+        finite table has an empty page behind its last row. A server that ignores the offset is left, too.
         """
         left = min((most for most in (self._limit, limit) if most is not None), default=None)
         offset = self._offset
@@ -78,10 +78,12 @@ class Listing(Generic[T]):
         while left is None or left > 0:
             asked = PAGE_LIMIT if left is None else min(left, PAGE_LIMIT)
             page = await self._fetch_page(offset, asked)
+            fresh = False
             for row in page.items:
                 row_id = self._row_id(row)
                 if row_id in recent:
                     continue
+                fresh = True
                 recent[row_id] = None
                 if len(recent) > _REMEMBERED:
                     recent.popitem(last=False)
@@ -94,5 +96,5 @@ class Listing(Generic[T]):
             offset += received
             # A short page ends the walk unless the total says that there is more; a total alone never
             # does, since it is known to be wrong at times.
-            if received == 0 or (received < asked and (page.total is None or page.total <= offset)):
+            if not fresh or (received < asked and (page.total is None or page.total <= offset)):
                 return

@@ -65,10 +65,10 @@ class Request:
 
 @frozen
 class Reply:
-    """What came over the wire, read to the last byte. Header names are in lower case."""
+    """What came over the wire, read to the last byte. Headers are looked up in lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
@@ -97,10 +97,10 @@ def check_api_key(key: object) -> Secret:
         TypeError: it is not a string.
         ValueError: it is empty, or holds what a key cannot hold; the text never shows the key.
     """
-    if isinstance(key, Secret):
-        return key
     if not isinstance(key, str):
         raise TypeError(f"the API key is a str, not {type(key).__name__}")
+    # from here on it is shown by no traceback; its methods see the key, its str() does not
+    key = key if isinstance(key, Secret) else Secret(key)
     if not key.strip():
         raise ValueError("no API key: pass it to HelpCrunchClient or set HELPCRUNCH_API_KEY")
     if key != key.strip():
@@ -109,7 +109,7 @@ def check_api_key(key: object) -> Secret:
         raise ValueError("the API key holds < or >: send the key itself, without the placeholder's brackets")
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ValueError("the API key holds a space, a control character or a non-ASCII character")
-    return Secret(key)
+    return key
 
 
 def check_base_url(url: object, *, allow_http: bool = False) -> str:
@@ -122,12 +122,14 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
     """
     if not isinstance(url, str):
         raise TypeError(f"base_url is a str, not {type(url).__name__}")
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise ValueError("base_url is not a URL with an ASCII host, or holds a space")
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise ValueError("base_url holds credentials; the key goes into its own argument")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise ValueError("base_url holds a query or a fragment")
-    if not (url.isascii() and url.isprintable()) or " " in url or not parts.hostname:
+    if not parts.hostname:
         raise ValueError("base_url is not a URL with a host")
     if parts.port == 0:  # reading .port also refuses one that is not a number
         raise ValueError("base_url has port 0")
@@ -246,12 +248,14 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
     raise unreadable
 
 
-_REVEALING = re.compile(r'"(?:[^"\\]|\\.)*(?:"(?!\s*:)|\Z)|[^\s<>"@]+@[^\s<>"]+|\d{4,}')
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\\?\Z)|\'(?:[^\'\\]|\\.)*(?:\'|\\?\Z))(\s*:)?', re.DOTALL)
+_REVEALING = re.compile(r'[^\s<>"@]+@[^\s<>"]+|\d{4,}')
 
 
 def snippet_of(body: bytes, length: int = 120) -> str:
     """Give the beginning of a body with quoted values, e-mail addresses and long numbers masked."""
     text = body[: 4 * length].decode("utf-8", "replace")
+    text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] else "…", text)  # a key stays, a value goes
     return " ".join(_REVEALING.sub("…", text).split())[:length]
 
 
@@ -293,8 +297,12 @@ def _error_detail(item: Mapping[str, object]) -> ErrorDetail:
     code, message = item.get("code"), item.get("message")
     return ErrorDetail(
         code if isinstance(code, str) else None,
-        message if isinstance(message, str) else json.dumps(message, ensure_ascii=False),
+        message if isinstance(message, str) else _words_of(message),
     )
+
+
+def _words_of(message: object) -> str:
+    return "" if message is None else json.dumps(message, ensure_ascii=False)
 
 
 def reveal(headers: Mapping[str, str]) -> dict[str, str]:

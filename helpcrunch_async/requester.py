@@ -5,13 +5,13 @@ import logging
 import random as random_module
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from attrs import define, frozen
 
 from helpcrunch_async.errors import (
     APIError,
+    ClientClosedError,
     DeadlineExceededError,
     DecodeError,
     HelpCrunchError,
@@ -76,6 +76,8 @@ class _Call:
     fold: Fold | None
     ends_at: float | None  # on the loop's clock
     turn: Turn | None = None
+    body: bytes | None = None
+    started: float = 0.0  # on the loop's clock
     attempts: int = 0
     on_the_wire: bool = False  # the server may be at it, or may have done it
     retry_after: float | None = None  # of the last reply, if that was an error
@@ -144,10 +146,13 @@ class Requester:
         """Make the first attempt, which costs nothing extra, and repeat it if it fails."""
         self._budget.pay_in()
         options = call.options
+        call.started = asyncio.get_running_loop().time()
+        call.body = encode_body(call.request.body)
         try:
             call.turn = await self._limiter.turn(options.priority, options.max_wait)
             if call.fold is not None:
                 call.request = _folded(call.fold, call.turn)
+                call.body = encode_body(call.request.body)
             return await self._attempt(call)
         except TurnRefusedError as refused:
             failure: HelpCrunchError = _refusal(call, refused)
@@ -173,7 +178,6 @@ class Requester:
 
     async def _repeat(self, call: _Call, repetition: Repetition, failure: HelpCrunchError) -> JSON:
         """Let tenacity repeat a call; the failure that is already there is its first attempt's."""
-        started = monotonic()
         failed_before: HelpCrunchError | None = failure
 
         async def attempt_again() -> JSON:
@@ -191,7 +195,8 @@ class Requester:
         except TurnRefusedError as refused:
             refusal = _refusal(call, refused)
         except HelpCrunchError as error:
-            error.add_note(f"given up after {call.attempts} attempts in {monotonic() - started:.1f} seconds")
+            seconds = asyncio.get_running_loop().time() - call.started
+            error.add_note(f"given up after {call.attempts} attempts in {seconds:.1f} seconds")
             raise
         raise refusal
 
@@ -200,15 +205,14 @@ class Requester:
         request, turn = call.request, call.turn
         assert turn is not None
         call.attempts += 1
-        body = encode_body(request.body)
         try:
             async with self._in_flight:
                 call.on_the_wire = True
                 reply = await self._transport.send(
                     request.method,
                     url_of(self._base_url, request),
-                    self._headers if body is None else self._headers_with_body,
-                    body,
+                    self._headers if call.body is None else self._headers_with_body,
+                    call.body,
                     call.options.timeout,
                 )
                 call.on_the_wire = False
@@ -222,7 +226,11 @@ class Requester:
                 turn.accepted()
         except TransportError as error:
             call.retry_after = None
+            call.on_the_wire = error.sent
             error.outcome_unknown = error.sent and not request.repeatable
+            raise
+        except ClientClosedError as error:
+            error.outcome_unknown = error.outcome_unknown and not request.repeatable
             raise
         finally:
             turn.release()

@@ -133,12 +133,12 @@ class Repetition:
 
     def _stop(self, state: RetryCallState) -> bool:
         """Stop when the count, the caller's patience or the budget is spent. tenacity asks after `_wait`."""
+        floor, patience = self.floor(), self.patience()
+        if floor is not None and patience is not None and floor > patience:
+            return True
         if self._is_paced(state):
             return False
         if self._failures >= self.policy.attempts:
-            return True
-        floor, patience = self.floor(), self.patience()
-        if floor is not None and patience is not None and floor > patience:
             return True
         return not isinstance(_error_of(state), RateLimitError) and not self.budget.take_out()
 

@@ -8,6 +8,7 @@ import os
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -26,7 +27,7 @@ from helpcrunch_async.protocol import Reply, reveal
 SessionFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
 """Called once when a client is opened; leaving the context manager ends what it made."""
 
-MAX_BODY_BYTES: Final = 64 * 2**20  # decompressed; a page of a hundred customers is about 0.2 MB
+MAX_BODY_BYTES: Final = 16 * 2**20  # decompressed; a page of a hundred customers is about 0.2 MB
 _LONGEST_CONNECT: Final = 10.0  # seconds; less than an attempt, so that "never sent" is known for sure
 _KEEP_ALIVE: Final = 10.0  # seconds; shorter than common servers', so they rarely close under a request
 
@@ -53,7 +54,7 @@ def open_session(
 
 
 def borrow_session(session: aiohttp.ClientSession) -> SessionFactory:
-    """Use a session that stays yours: it is neither closed nor changed."""
+    """Use a session that stays yours: neither closed nor changed, but for what its cookie jar collects."""
     if not isinstance(session, aiohttp.ClientSession):
         raise TypeError(f"borrow_session takes a ClientSession, not {type(session).__name__}")
 
@@ -124,12 +125,15 @@ class Transport:
             failure = _timed_out(error, timeout)
         except (aiohttp.ClientError, _BrokenConnectionError, OSError) as error:
             failure = _failure_of(error)
-        except RuntimeError:
-            if not self._session.closed:
-                raise
-            failure = _Failure(ConnectionFailedError, "closed")
+        except ValueError:
+            # aiohttp will not mix our header with credentials from netrc or from a borrowed session
+            failure = _Failure(
+                ConnectionFailedError, "the session has credentials of its own", sent=False, permanent=True
+            )
         if self._session.closed:
-            raise ClientClosedError("the session was closed while a request was under way")
+            closed = ClientClosedError("the session was closed while a request was under way")
+            closed.outcome_unknown = failure.sent
+            raise closed
         # Raised outside the `except`: aiohttp's exceptions hold the key, and even `from None` would
         # keep one in __context__.
         raise failure.error(failure.what, sent=failure.sent, permanent=failure.permanent)
@@ -160,15 +164,15 @@ class Transport:
                     response.close()
                     raise _TooLargeError
                 pieces.append(piece)
-            # names as they came, in lower case; of a repeated header the last one counts
-            received = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, received, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return Reply(response.status, response.headers, whole)
 
 
 class _TooLargeError(aiohttp.ClientError):
     """The body passed the cap."""
 
 
+@lru_cache(maxsize=16)
 def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
     # `total` and `connect` would also count the wait for a pooled connection; the whole attempt is
     # bounded by asyncio.timeout, and a connect that hangs is told from an answer that does not come.
@@ -200,6 +204,8 @@ def _failure_of(error: Exception) -> _Failure:
         )
     if isinstance(error, aiohttp.ClientPayloadError):
         return _Failure(ConnectionFailedError, "the reply was cut off or damaged on the way")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _Failure(ConnectionFailedError, "the proxy refused the connection", sent=False)
     if isinstance(error, aiohttp.ClientResponseError):
         # aiohttp gives these a status of its own making; no reply had one
         return _Failure(TransportError, "the reply is not HTTP")

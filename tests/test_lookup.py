@@ -430,14 +430,11 @@ async def test_a_long_stream_leaves_room_for_interactive_calls() -> None:
     """A stream of thousands never takes more than half of the budget ahead of the even pace."""
     async with FakeHelpCrunch(2) as server:
         limiter = RateLimiter()
-        async with (
-            client_of(server, limiter) as client,
-            aclosing(client.stream_customers(iter(range(1, 20_000)), batch=False)) as stream,
-        ):
-            await anext(stream)
-            consumed = 1
-            while consumed < 55 and await anext(stream):
-                consumed += 1
-            assert limiter.statistics.granted <= 62
-            async with asyncio.timeout(5):
-                await asyncio.gather(*(client.get_customer(8737843) for _ in range(5)))
+        async with client_of(server, limiter) as client:
+            stream = client.stream_customers(iter(range(1, 20_000)), batch=False)
+            async with aclosing(stream):
+                for _ in range(55):
+                    await anext(stream)
+                assert limiter.statistics.granted <= 62
+                async with asyncio.timeout(5):
+                    await asyncio.gather(*(client.get_customer(8737843) for _ in range(5)))
