@@ -14,11 +14,11 @@ from helpcrunch_async.rate_limit.line import Grant, Line, Priority
 from helpcrunch_async.rate_limit.pace import INSTANT, RoundTrip
 
 _EARLY: Final = 0.005  # seconds a paced turn may go before it is due: timers are not exact
-_FIRST_WIDTH: Final = 8.0  # calls in flight before anything is known
-_QUICK_WIDTH: Final = 10.0  # up to here it grows by one an answer, then by one in forty
+_FIRST_WIDTH: Final = 2.0  # calls in flight before anything is known
+_QUICK_WIDTH: Final = 5.0  # up to here it grows by one an answer, then by one in forty
 _WIDEST: Final = 100.0
 _SLOW_GROWTH: Final = 40.0
-_LONGEST_PAUSE: Final = 120.0  # seconds
+_LONGEST_PAUSE: Final = 20.0  # seconds
 _LOWEST_RATE: Final = 1 / 600  # calls per second
 
 
@@ -71,7 +71,7 @@ class DiscoveredPace:
         """Seconds that a pause without Retry-After never passes."""
         return _LONGEST_PAUSE
 
-    pause_growth = 2.0
+    pause_growth = 3.0
 
     def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
         """Give the next turn at the rate that is known, or after an answer while none is."""
