@@ -57,11 +57,6 @@ class DiscoveredPace:
         return 1 / self.rate
 
     @property
-    def window(self) -> float:
-        """Seconds after which a server window has probably let a turn go."""
-        return self._horizon
-
-    @property
     def first_pause(self) -> float:
         """Seconds of the first pause without Retry-After."""
         return max(0.1, 1.5 * self.gap, self.round_trip.mean / 2)
@@ -81,12 +76,19 @@ class DiscoveredPace:
             if now - self._waited > max(30.0, 10 * self._horizon):
                 self._width = _FIRST_WIDTH  # nobody has needed the pace for long: forget it
                 self._set_rate(now, inf)
-        if in_flight >= int(self._width if self.rate == inf else _WIDEST):
-            return priority, inf
-        if now >= self._next - _EARLY - INSTANT:
+        if self.admits(now, priority, 1, in_flight):
             return priority, now
+        if in_flight >= self._most_in_flight():
+            return priority, inf
         self._waited = now
         return priority, self._next
+
+    def admits(self, now: float, priority: Priority, lump: int, in_flight: int) -> bool:
+        """Let one go that is due, if not too many are on the wire."""
+        return in_flight < self._most_in_flight() and now >= self._next - _EARLY - INSTANT
+
+    def _most_in_flight(self) -> int:
+        return int(self._width if self.rate == inf else _WIDEST)
 
     def probe_due(self, now: float) -> float:
         """A probe may go at any time."""
@@ -114,6 +116,10 @@ class DiscoveredPace:
             turns.popleft()
         turns.append(grant)
         return grant
+
+    def answered(self, seconds: float) -> None:
+        """Measure a round trip."""
+        self.round_trip.measure(seconds)
 
     def accepted(self, line: Line) -> None:
         """Let more calls be in flight while nothing is known."""

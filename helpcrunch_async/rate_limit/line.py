@@ -47,10 +47,11 @@ class Line:
 
     _lanes: dict[Priority, list[Place]] = field(factory=lambda: {"interactive": [], "bulk": []})
     _waiting: dict[Priority, int] = field(factory=lambda: dict.fromkeys(PRIORITIES, 0))
+    _total: int = 0
     _interactive_turns: int = 0  # turns that interactive calls took while bulk work waited
 
     def __len__(self) -> int:
-        return self._waiting["interactive"] + self._waiting["bulk"]
+        return self._total
 
     def waiting(self, priority: Priority) -> int:
         """Count who waits in one lane."""
@@ -61,11 +62,13 @@ class Line:
         place.waiting = True
         heapq.heappush(self._lanes[place.priority], place)
         self._waiting[place.priority] += 1
+        self._total += 1
 
     def leave(self, place: Place) -> None:
         """Give up a place. It stays in the heap, unseen, until it comes up."""
         place.waiting = False
         self._waiting[place.priority] -= 1
+        self._total -= 1
 
     def next_priority(self) -> Priority:
         """Tell which lane has the next paced turn, as long as somebody waits."""

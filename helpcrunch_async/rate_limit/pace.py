@@ -32,7 +32,7 @@ class Pace(Protocol):
     The time is always passed in: seconds on any clock that does not go back.
     """
 
-    round_trip: RoundTrip
+    round_trip: RoundTrip  # read it; `answered` writes
     pause_growth: float
     """How many times longer each pause without Retry-After is than the one before."""
 
@@ -56,6 +56,10 @@ class Pace(Protocol):
         """Seconds that a pause without Retry-After never passes."""
         ...
 
+    def admits(self, now: float, priority: Priority, lump: int, in_flight: int) -> bool:
+        """Tell whether the next of `lump` calls that wait in a lane may go now; gate open."""
+        ...
+
     def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
         """Tell which lane goes next and when: `now` or earlier means at once, inf after an answer."""
         ...
@@ -74,6 +78,10 @@ class Pace(Protocol):
 
     def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
         """Note that a turn is taken; `line` is who still waits."""
+        ...
+
+    def answered(self, seconds: float) -> None:
+        """Note how long a call took to be answered, whatever the answer."""
         ...
 
     def accepted(self, line: Line) -> None:

@@ -43,6 +43,18 @@ class Schedule:
         self.join(now, place)
         return place
 
+    def admit(self, now: float, priority: Priority) -> Place | None:
+        """Give a newcomer its turn at once, without standing in line, if nobody waits and one may go."""
+        if self.line or self.gate.closed:
+            return None
+        self.pace.joined(now, self.line)
+        if not self.pace.admits(now, priority, 1, self.in_flight):
+            return None
+        self._arrivals += 1
+        place = Place(self._arrivals, priority)
+        self._grant(now, place)
+        return place
+
     def join(self, now: float, place: Place) -> None:
         """Wait for a turn, or for another one, at the place's spot in its lane."""
         self.pace.joined(now, self.line)
@@ -61,19 +73,23 @@ class Schedule:
                 self.wake = due if due < inf else None
                 return
             place = line.take(priority)
-            place.grant = pace.grant(now, line, probe=gate.closed)
-            if gate.closed:
-                gate.probe = place
-            self.in_flight += 1
-            self.granted += 1
-            self.last_granted = now
+            self._grant(now, place)
             yield place
+
+    def _grant(self, now: float, place: Place) -> None:
+        gate = self.gate
+        place.grant = self.pace.grant(now, self.line, probe=gate.closed)
+        if gate.closed:
+            gate.probe = place
+        self.in_flight += 1
+        self.granted += 1
+        self.last_granted = now
 
     def accepted(self, now: float, place: Place) -> None:
         """Note an answer that is not a rejection: of a probe, it opens the gate."""
         grant = self._finish(place)
         grant.accepted = True
-        self.pace.round_trip.measure(now - grant.at)
+        self.pace.answered(now - grant.at)
         self.pace.accepted(self.line)
         if place is self.gate.probe:
             self.gate.open()
@@ -84,7 +100,7 @@ class Schedule:
         gate, pace = self.gate, self.pace
         grant = self._finish(place)
         grant.accepted = False
-        pace.round_trip.measure(now - grant.at)
+        pace.answered(now - grant.at)
         self.rejections += 1
         if gate.closed:
             pace.rejected(grant, probe=place is gate.probe)

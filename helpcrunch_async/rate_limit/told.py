@@ -41,21 +41,12 @@ class ToldPace:
         self._earned_at = 0.0
         self._width = _FIRST_WIDTH
         self._lesson = Lesson(period)
+        self._set_calls(self.calls)
 
     @property
     def rate(self) -> float:
         """Turns per second that are believed to be sustainable."""
         return self.calls / self.period
-
-    @property
-    def window(self) -> float:
-        """The period plus what arrival jitter can add: the server sees arrivals, not departures."""
-        return self.period * (1 + _MARGIN) + 0.005 + 2 * self.round_trip.deviation
-
-    @property
-    def gap(self) -> float:
-        """Seconds between paced turns: one call less, for windows that count the call they judge."""
-        return self.window / (self.calls - min(1.0, self.calls / 50))
 
     @property
     def first_pause(self) -> float:
@@ -67,12 +58,29 @@ class ToldPace:
         """Seconds that a pause without Retry-After never passes."""
         return _LONGEST_PAUSE * self.window
 
+    def _set_calls(self, calls: float) -> None:
+        """Set what is believed to be sustainable, and the figures that follow from it and from the jitter.
+
+        `window` is the period plus what arrival jitter can add: the server sees arrivals, not departures.
+        `gap`, the seconds between paced turns, is for one call less, for windows that count the call they
+        judge.
+        """
+        self.calls = calls
+        self.window = self.period * (1 + _MARGIN) + 0.005 + 2 * self.round_trip.deviation
+        self.gap = self.window / (calls - min(1.0, calls / 50))
+
+    def answered(self, seconds: float) -> None:
+        """Measure a round trip."""
+        self.round_trip.measure(seconds)
+        self._set_calls(self.calls)
+
     def joined(self, now: float, line: Line) -> None:
-        """Earn credit for the time in which nobody waited.
+        """Climb if it is time, and earn credit for the time in which nobody waited.
 
         Were it earned while someone waits, the stall behind a full window would refill it, and a second
         lump would leave one period after the first.
         """
+        self._climb(now)
         if not line:
             self._credit = min(self.burst, self._credit + (now - self._earned_at) / self.gap)
             self._earned_at = now
@@ -80,28 +88,35 @@ class ToldPace:
     def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
         """Pace by default; let those go ahead who finish the job by it."""
         self._climb(now)
-        window_frees = self.probe_due(now)
         priority = line.next_priority()
+        window_frees = self.probe_due(now)
         if window_frees > now + INSTANT:
             return priority, window_frees
         if now >= self._next - _EARLY - INSTANT:
             return priority, now
         ahead: Priority = "interactive" if line.waiting("interactive") else "bulk"
-        if self._fits(line, ahead) and (in_flight < int(self._width) or not in_flight):
+        if self.admits(now, ahead, line.waiting(ahead), in_flight):
             return ahead, now
         return priority, self._next
 
-    def _fits(self, line: Line, ahead: Priority) -> bool:
+    def admits(self, now: float, priority: Priority, lump: int, in_flight: int) -> bool:
+        """Let one go that is due, or that goes ahead with the rest of a lump that fits."""
+        if self.probe_due(now) > now + INSTANT:
+            return False
+        if now >= self._next - _EARLY - INSTANT:
+            return True
+        return self._fits(priority, lump) and (in_flight < int(self._width) or not in_flight)
+
+    def _fits(self, priority: Priority, lump: int) -> bool:
         # If the work exceeds the budget, somebody waits a period anyway: a lump would gain no throughput,
         # starve the calls that come meanwhile and make the first rejection find many others on the wire.
         # Bulk work, of which a stream shows only a little at a time, leaves half of the budget in any case.
-        budget = self.calls if ahead == "interactive" else self.calls / 2
-        lump = line.waiting(ahead)
+        budget = self.calls if priority == "interactive" else self.calls / 2
         return lump <= self._credit and lump + len(self._sent) <= budget
 
     def expected_wait(self, now: float, line: Line, priority: Priority, ahead: int) -> float:
         """Estimate the wait: some round trips for a lump, else one gap a turn."""
-        if self._fits(line, priority) and self.probe_due(now) <= now:
+        if self._fits(priority, line.waiting(priority)) and self.probe_due(now) <= now:
             return ahead / self._width * self.round_trip.mean
         return max(0.0, self._next - now, self.probe_due(now) - now) + ahead * self.gap
 
@@ -160,14 +175,14 @@ class ToldPace:
             self._credit = min(self._credit, self.burst)
             self._width = _FIRST_WIDTH
         if not lumped or contact.again:
-            self.calls = max(1.0, lesson.corrected(self.calls, contact))
+            self._set_calls(max(1.0, lesson.corrected(self.calls, contact)))
         lesson.plan_climb(self.calls, contact, probe)
 
     def _climb(self, now: float) -> None:
         """Try a little more, lazily, after a while without rejections; never more than was told."""
         factor = self._lesson.climb(now)
         if factor > 1:
-            self.calls = min(float(self.limit), self.calls * factor)
+            self._set_calls(min(float(self.limit), self.calls * factor))
             self.burst = min(self.most, self.burst * factor)
             if self.calls >= self.limit and self.burst >= self.most:
                 self._lesson.climbed(inf)

@@ -30,8 +30,11 @@ class WaitingRoom:
     async def enter(self, priority: Priority, max_wait: float | None) -> Place:
         """Wait for a turn at the end of a lane."""
         loop = self._running_loop()
-        place = self.schedule.arrive(loop.time(), priority)
-        await self._wait(loop, place, max_wait)
+        now = loop.time()
+        place = self.schedule.admit(now, priority)
+        if place is None:
+            place = self.schedule.arrive(now, priority)
+            await self._wait(loop, place, max_wait)
         return place
 
     async def enter_again(self, place: Place, max_wait: float | None) -> None:
