@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
-from attrs import field, frozen
+from attrs import define, field
 
 from helpcrunch_async._version import __version__
 from helpcrunch_async.errors import (
@@ -47,9 +47,9 @@ _ERROR_BY_STATUS: dict[int, type[APIError]] = {
 }
 
 
-@frozen
+@define
 class Request:
-    """One request, below the base URL.
+    """One request, below the base URL. Not changed once made; freezing it would double its cost.
 
     `template` is the path without its ids, for logs. `repeatable` is a fact of the endpoint, not of the
     verb: True when sending it twice does what sending it once does.
@@ -63,7 +63,7 @@ class Request:
     body: JSON = None
 
 
-@frozen
+@define
 class Reply:
     """What came over the wire, read to the last byte. Headers are looked up in lower case."""
 

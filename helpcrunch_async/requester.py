@@ -35,7 +35,7 @@ from helpcrunch_async.retry import Repetition, RetryBudget, RetryPolicy
 log: Final = logging.getLogger("helpcrunch_async")
 
 
-@frozen
+@frozen(cache_hash=True)
 class CallOptions:
     """What `with_options` changes; the client's constructor explains each."""
 

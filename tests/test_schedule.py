@@ -318,3 +318,19 @@ def test_patience_is_infinite_while_the_gate_is_open() -> None:
     assert driver.schedule.patience_ends() == inf
     driver.step("reject", 0.0, 1.0)
     assert driver.schedule.patience_ends() == driver.now + 5 * 60.0
+
+
+def test_demand_is_not_taken_for_capacity() -> None:
+    """One rejection of a client that sends less than it might says nothing about what the server takes."""
+    driver = Driver(120, 60.0)
+    for _ in range(8):
+        burst(driver, 20)
+        while driver.waiting or driver.flying:
+            driver.now += 0.01
+            driver.step("accept", 0.0, None)
+        driver.now += 17.0
+    burst(driver, 1)
+    driver.step("reject", 0.0, 2.0)
+    driver.step("wake", 0.0, None)
+    driver.step("accept", 0.0, None)
+    assert driver.schedule.pace.rate * 60 >= 84, "not the 65 or so that were asked for"

@@ -1,9 +1,12 @@
 """A customer, as HelpCrunch keeps it. Source: https://docs.helpcrunch.com/en/rest-api-v1/customer-model-v1."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
+
+from helpcrunch_async.models.extra import NO_EXTRA
 
 CustomValue: TypeAlias = str | int | float | bool | None
 """The value of a custom attribute, left as it came: dates are strings or numbers, by the account's choice."""
@@ -16,7 +19,7 @@ class Location:
     region_code: str | None = None
     country_code: str | None = None
     city: str | None = None
-    extra: dict[str, Any] = field(factory=dict)
+    extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
 
@@ -29,7 +32,7 @@ class Device:
     timezone: str | None = None
     platform: str | None = None
     user_agent: str | None = None
-    extra: dict[str, Any] = field(factory=dict)
+    extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
 
@@ -39,7 +42,7 @@ class Tag:
 
     name: str
     color: str | None = None
-    extra: dict[str, Any] = field(factory=dict)
+    extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
 
@@ -62,8 +65,8 @@ class Customer:
     phone: str | None = None
     first_seen: datetime | None = None
     last_seen: datetime | None = None
-    location: Location = field(factory=Location)
-    device: Device = field(factory=Device)
+    location: Location = Location()
+    device: Device = Device()
     unsubscribed: bool | None = None
     """Whether the customer opted out of e-mails."""
     blocked: bool | None = None
@@ -78,5 +81,5 @@ class Customer:
     notes: str | None = None
     tags: tuple[Tag, ...] = ()
     custom_data: dict[str, CustomValue] = field(factory=dict)
-    extra: dict[str, Any] = field(factory=dict)
+    extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""

@@ -49,7 +49,8 @@ class Lesson:
     """Remembers turns and contacts of the last periods, and plans the climb back."""
 
     period: float
-    epoch: float = -inf  # since when turns belong together
+    reopened: float = -inf  # when the gate was last opened
+    _pressed_since: float = -inf  # since when turns have been taken as fast as the pace allows
     accepted: int = 0  # calls accepted since the last contact
     _turns: deque[Grant] = field(factory=deque)
     _last: float = -inf
@@ -63,11 +64,17 @@ class Lesson:
     _hold: float = _HOLD
     _wall: float = inf  # the last strong estimate, as it was applied
 
-    def granted(self, grant: Grant, *, probe: bool) -> None:
-        """Remember a turn. After a period without one, what was before says nothing any more."""
-        if not probe and grant.at - self._last > self.period:
-            self.epoch = grant.at
-            self._past.clear()
+    def granted(self, grant: Grant, *, probe: bool, pressed: bool) -> None:
+        """Remember a turn.
+
+        What was accepted while fewer turns were taken than the pace allows is our demand, and says nothing
+        about the limit; nor do contacts from before a period without a turn.
+        """
+        if not probe:
+            if not pressed:
+                self._pressed_since = grant.at
+            if grant.at - self._last > self.period:
+                self._past.clear()
         self._last = grant.at
         turns = self._turns
         while turns and turns[0].at < grant.at - _KEPT * self.period:
@@ -95,7 +102,7 @@ class Lesson:
         contact, past, period = self._contact, self._past, self.period
         assert contact is not None
         self._contact = None
-        pressed = contact.cut - self.epoch  # seconds of work before the cut
+        pressed = contact.cut - self._pressed_since  # seconds of work before the cut
         paused = probe.at - contact.cut
         contact.slack = min(1.0, paused) / 2 if contact.told else 0.0
         while past and past[0].cut < contact.cut - period:
@@ -110,11 +117,11 @@ class Lesson:
             span = contact.cut - since - sum(earlier.slack for earlier in past)
             contact.calls = self._count(since, contact.cut) * period / max(span, 1e-3)
         else:
-            count = self._count(self.epoch - 1e-9, probe.at - 1e-9)
+            count = self._count(self._pressed_since - 1e-9, probe.at - 1e-9)
             span = min(max(pressed + paused - contact.slack, 1e-3), period)
             contact.calls = count * period / span
             contact.strong = count >= _ENOUGH
-        self.epoch = probe.at
+        self.reopened = self._pressed_since = probe.at
         past.append(contact)
         return contact
 

@@ -137,13 +137,14 @@ class ToldPace:
         working at full pace is not a quiet one, and its last calls gain nothing by going ahead.
         """
         gap = self.gap
+        pressed = now <= self._next + gap
         grant = Grant(now, depth=max(0.0, self._next - now) / gap)
         if line or (not probe and now < self._next - _EARLY - INSTANT):
             self._credit = max(0.0, self._credit - 1)
         self._next = max(self._next, now - _EARLY) + gap
         self._earned_at = now
         self._sent.append(now)
-        self._lesson.granted(grant, probe=probe)
+        self._lesson.granted(grant, probe=probe, pressed=pressed)
         return grant
 
     def accepted(self, line: Line) -> None:
@@ -154,7 +155,7 @@ class ToldPace:
 
     def is_stale(self, grant: Grant) -> bool:
         """Tell whether a rejection speaks of a time before the gate was last opened."""
-        return grant.at < self._lesson.epoch
+        return grant.at < self._lesson.reopened
 
     def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:
         """Begin a contact; every kind of window lets a slot go one window after its oldest accepted call."""

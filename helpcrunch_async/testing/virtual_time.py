@@ -19,7 +19,9 @@ class _JumpingSelector(selectors.SelectSelector):
             return ready
         if timeout is None:  # no timer, and in virtual time nothing comes from outside
             raise RuntimeError("deadlock in virtual time: every task waits, and no timer is set")
-        self.now += timeout
+        if timeout:
+            # at least a microsecond: a rounding remainder that is slept again and again would never end
+            self.now += max(timeout, 1e-6)
         return []
 
 
