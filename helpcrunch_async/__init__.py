@@ -25,8 +25,17 @@ from helpcrunch_async.errors import (
 )
 from helpcrunch_async.listing import Listing
 from helpcrunch_async.models import Customer, CustomValue, Device, Location, Lookup, Page, Tag
-from helpcrunch_async.rate_limit import UNLIMITED, Limiter, RateLimiter, Statistics, Turn
+from helpcrunch_async.rate_limit import (
+    UNLIMITED,
+    Limiter,
+    Priority,
+    RateLimiter,
+    Statistics,
+    Turn,
+    TurnRefusedError,
+)
 from helpcrunch_async.retry import NO_RETRY, RetryPolicy
+from helpcrunch_async.search import Filter, Query, all_of, any_of, raw_filter
 from helpcrunch_async.session import borrow_session, open_session
 from helpcrunch_async.unset import UNSET
 
@@ -46,6 +55,7 @@ __all__ = [
     "DecodeError",
     "Device",
     "ErrorDetail",
+    "Filter",
     "HelpCrunchClient",
     "HelpCrunchError",
     "Limiter",
@@ -55,6 +65,8 @@ __all__ = [
     "NotFoundError",
     "Page",
     "PermissionDeniedError",
+    "Priority",
+    "Query",
     "RateLimitError",
     "RateLimiter",
     "RequestTimeoutError",
@@ -65,10 +77,14 @@ __all__ = [
     "Tag",
     "TransportError",
     "Turn",
+    "TurnRefusedError",
     "WebhookSignatureError",
     "__version__",
+    "all_of",
+    "any_of",
     "borrow_session",
     "from_dict",
     "open_session",
+    "raw_filter",
     "to_dict",
 ]

@@ -2,18 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from copy import copy
 from types import TracebackType
-from typing import Any, Final, Literal, Self, overload
+from typing import Any, Final, Literal, Protocol, Self, TypeVar, overload
 
 import attrs
 from attrs import define, field
 
-from helpcrunch_async.checks import check_count, check_flag, check_id, check_seconds
+from helpcrunch_async.checks import check_count, check_flag, check_id
 from helpcrunch_async.converter import structure_one, structure_page
-from helpcrunch_async.endpoints import GET_CUSTOMER, LIST_CUSTOMERS
+from helpcrunch_async.endpoints import GET_CUSTOMER, LIST_CUSTOMERS, SEARCH_CUSTOMERS, sorting
 from helpcrunch_async.errors import ClientClosedError, HelpCrunchError
 from helpcrunch_async.listing import Listing
 from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust
@@ -26,16 +26,28 @@ from helpcrunch_async.protocol import (
     check_api_key,
     check_base_url,
 )
-from helpcrunch_async.rate_limit import PRIORITIES, Limiter, Priority, limiter_of_account
+from helpcrunch_async.rate_limit import Limiter, Priority, limiter_of_account
 from helpcrunch_async.requester import CallOptions, Requester, within
 from helpcrunch_async.retry import RetryPolicy
+from helpcrunch_async.search import Customers, Filter, Query, body_of
 from helpcrunch_async.session import SessionFactory, Transport, open_session
 from helpcrunch_async.unset import UNSET, Unset
 
 CustomerSort = Literal["firstSeen", "lastSeen"]
-Order = Literal["asc", "desc"]
 _CUSTOMER_SORTS: Final = ("firstSeen", "lastSeen")
-_ORDERS: Final = ("asc", "desc")
+Order = Literal["asc", "desc"]
+
+
+class HasId(Protocol):
+    """A row that can be told from others."""
+
+    @property
+    def id(self) -> int:
+        """HelpCrunch's own id."""
+        ...
+
+
+Row = TypeVar("Row", bound=HasId)
 
 
 @define(eq=False)
@@ -45,7 +57,8 @@ class _Open:
     requester: Requester
     exit_stack: AsyncExitStack
     loop: asyncio.AbstractEventLoop
-    folders: dict[CallOptions, CustomerLookup] = field(factory=dict)
+    folding: dict[CallOptions, CustomerLookup] = field(factory=dict)
+    streaming: set[CustomerLookup] = field(factory=set)
 
 
 @define(eq=False)
@@ -127,8 +140,8 @@ class HelpCrunchClient:
         self._rate_limiter = rate_limiter
         self._max_in_flight = check_count("max_in_flight", max_in_flight)
         self._coalesce = check_flag("coalesce", coalesce)
-        self._options = _checked(CallOptions(retry, timeout, deadline, max_wait, priority))
-        # "interactive" by default says nothing about bulk work; "bulk" does, and so does with_options
+        self._options = CallOptions(retry, timeout, deadline, max_wait, priority)
+        # these are bulk whatever the client's default is; only with_options changes that
         self._bulk_options = attrs.evolve(self._options, priority="bulk")
         self._shared = _Shared()
         self._is_view = False
@@ -147,11 +160,15 @@ class HelpCrunchClient:
         self._refuse_view()
         if self._shared.open is not None or self._shared.is_opening:
             raise RuntimeError("the client is open already")
-        self._shared.is_opening = True
+        self._shared.is_opening, self._shared.was_closed = True, False
         try:
-            self._shared.open = await self._open()
+            opened = await self._open()
         finally:
             self._shared.is_opening = False
+        self._shared.open = opened
+        if self._shared.was_closed:  # meanwhile
+            await self.close()
+            raise ClientClosedError("the client was closed while it was opened")
 
     async def _open(self) -> _Open:
         async with AsyncExitStack() as stack:
@@ -171,8 +188,9 @@ class HelpCrunchClient:
         opened, self._shared.open = self._shared.open, None
         if opened is not None:
             async with opened.exit_stack:
-                for folder in opened.folders.values():
-                    await folder.close()
+                for lookup in [*opened.folding.values(), *opened.streaming]:
+                    await lookup.close()
+                opened.requester.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -207,8 +225,8 @@ class HelpCrunchClient:
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
         view = copy(self)
         vars(view).update(
-            _options=_checked(attrs.evolve(self._options, **changes)),
-            _bulk_options=_checked(attrs.evolve(self._bulk_options, **changes)),
+            _options=attrs.evolve(self._options, **changes),
+            _bulk_options=attrs.evolve(self._bulk_options, **changes),
             _is_view=True,
         )
         return view
@@ -230,25 +248,26 @@ class HelpCrunchClient:
         """
         check_id(customer_id)
         options = self._options
-        # one who cannot wait in line is better served alone than with others in a line of their own
-        if self._coalesce and options.max_wait is None:
+        if self._coalesce:
             return await self._get_folded(customer_id, options)
         body = await self._send(GET_CUSTOMER.request(customer_id), options)
         return structure_one(body, Customer)
 
     async def _get_folded(self, customer_id: int, options: CallOptions) -> Customer:
-        """Get one customer in a request that others may share; the deadline stays the caller's own."""
+        """Get one customer in a request that others may share; the patience stays the caller's own."""
         opened = self._opened()
-        deadline = options.deadline
-        if deadline is not None:
-            options = attrs.evolve(options, deadline=None)
-        folder = opened.folders.get(options)
-        if folder is None:
-            folder = CustomerLookup(opened.requester, options, self._shared.trust, batch=True)
-            opened.folders[options] = folder
+        deadline, max_wait = options.deadline, options.max_wait
+        if deadline is not None or max_wait is not None:
+            options = attrs.evolve(options, deadline=None, max_wait=None)
+        lookup = opened.folding.get(options)
+        if lookup is None:
+            for unused in [each for each, idle in opened.folding.items() if idle.is_idle()]:
+                del opened.folding[unused]
+            lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=True)
+            opened.folding[options] = lookup
         if deadline is None:
-            return await folder.get(customer_id)
-        return await within(deadline, folder.get(customer_id), GET_CUSTOMER.request(customer_id))
+            return await lookup.get(customer_id, max_wait)
+        return await within(deadline, lookup.get(customer_id, max_wait), GET_CUSTOMER.request(customer_id))
 
     @overload
     async def get_customers(
@@ -284,22 +303,37 @@ class HelpCrunchClient:
         if isinstance(ids, AsyncIterable):
             ids = [each async for each in ids]
         wanted = [check_id(each) for each in ids]
+        options, deadline = self._bulk_options, self._bulk_options.deadline
+        work = self._look_up(
+            wanted,
+            attrs.evolve(options, deadline=None),
+            return_exceptions=check_flag("return_exceptions", return_exceptions),
+            batch=batch,
+        )
+        found = await (work if deadline is None else within(deadline, work, SEARCH_CUSTOMERS.request()))
+        return [found[each] for each in wanted]
+
+    async def _look_up(
+        self, wanted: list[int], options: CallOptions, *, return_exceptions: bool, batch: bool
+    ) -> dict[int, Customer | HelpCrunchError]:
+        """Look up customers, each once; unless errors are wanted, the first one ends it."""
         found: dict[int, Customer | HelpCrunchError] = {}
-        async with aclosing(self.stream_customers(dict.fromkeys(wanted), batch=batch)) as lookups:
+        async with aclosing(self._stream(dict.fromkeys(wanted), options, batch=batch)) as lookups:
             async for lookup in lookups:
                 if lookup.error is not None and not return_exceptions:
                     raise lookup.error
                 outcome = lookup.customer or lookup.error
                 assert outcome is not None
                 found[lookup.id] = outcome
-        return [found[each] for each in wanted]
+        return found
 
-    async def stream_customers(self, ids: Ids, *, batch: bool = True) -> AsyncGenerator[Lookup, None]:
+    def stream_customers(self, ids: Ids, *, batch: bool = True) -> AsyncGenerator[Lookup, None]:
         """Look up any number of customers, lazily, in bounded memory, as they arrive.
 
         Each id given is answered by one `Lookup`, which holds the customer or the error. Ids are pulled
         only as results are consumed. Leaving the loop ends what is under way; wrap the stream in
-        `contextlib.aclosing` to be sure when.
+        `contextlib.aclosing` to be sure when. With `deadline` or `max_wait` requests stand in line one at
+        a time.
 
         Args:
             ids: HelpCrunch's ids, sync or async iterable of any length; one that occurs twice is answered
@@ -309,10 +343,13 @@ class HelpCrunchClient:
         Raises:
             TypeError, ValueError: one of them is not an id; those before it were answered.
         """
-        lookup = CustomerLookup(self._opened().requester, self._bulk_options, self._shared.trust, batch=batch)
-        async with aclosing(lookup.stream(ids)) as results:
-            async for result in results:
-                yield result
+        return self._stream(ids, self._bulk_options, batch=batch)
+
+    def _stream(self, ids: Ids, options: CallOptions, *, batch: bool) -> AsyncGenerator[Lookup, None]:
+        check_flag("batch", batch)
+        opened = self._opened()
+        lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=batch)
+        return lookup.stream(ids, opened.streaming)
 
     def list_customers(
         self,
@@ -336,15 +373,63 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-customers-v1
         """
-        query = _sorting(sort, order)
+        query = sorting("customers", _CUSTOMER_SORTS, sort, order)
+        return self._list(
+            lambda page: LIST_CUSTOMERS.request(query={**query, **page}), Customer, offset=offset, limit=limit
+        )
 
-        async def fetch_page(offset: int, limit: int) -> Page[Customer]:
-            request = LIST_CUSTOMERS.request(query={**query, "limit": limit, "offset": offset})
-            return structure_page(await self._send(request, self._bulk_options), Customer, offset=offset)
+    def search_customers(
+        self,
+        filter: Query[Customers] | Filter[Customers],  # noqa: A002 - the API's own word
+        *,
+        sort: CustomerSort | None = None,
+        order: Order | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Listing[Customer]:
+        """Search customers; nothing is sent before the listing is used.
 
-        return Listing(fetch_page, lambda customer: customer.id, offset=offset, limit=limit)
+            paid = all_of(EMAIL.contains("@example.com"), TAGS.include("Paid"))
+            async for customer in client.search_customers(paid): ...
+
+        Args:
+            filter: made with `helpcrunch_async.search`.
+            sort: "firstSeen" or "lastSeen"; None leaves it to HelpCrunch.
+            order: "asc" or "desc".
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Raises:
+            TypeError: not a filter or query of customers.
+            ValueError: an unknown sort or order.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1
+        """
+        query = {**body_of(filter, "customers"), **sorting("customers", _CUSTOMER_SORTS, sort, order)}
+        return self._list(
+            lambda page: SEARCH_CUSTOMERS.request(body={**query, **page}),
+            Customer,
+            offset=offset,
+            limit=limit,
+        )
 
     # Behind the methods
+
+    def _list(
+        self,
+        request_of: Callable[[Mapping[str, int]], Request],
+        model: type[Row],
+        *,
+        offset: int,
+        limit: int | None,
+    ) -> Listing[Row]:
+        """List rows that have an id, by a request for one page of them."""
+
+        async def fetch_page(offset: int, limit: int) -> Page[Row]:
+            request = request_of({"limit": limit, "offset": offset})
+            return structure_page(await self._send(request, self._bulk_options), model, offset=offset)
+
+        return Listing(fetch_page, lambda row: row.id, offset=offset, limit=limit)
 
     async def _send(self, request: Request, options: CallOptions) -> JSON:
         return await self._opened().requester.send(request, options)
@@ -364,30 +449,3 @@ class HelpCrunchClient:
     def _refuse_view(self) -> None:
         if self._is_view:
             raise RuntimeError("a view made by with_options is opened and closed by its client")
-
-
-def _checked(options: CallOptions) -> CallOptions:
-    if not isinstance(options.retry, RetryPolicy):
-        raise TypeError(f"retry is a RetryPolicy, not {type(options.retry).__name__}")
-    check_seconds("timeout", options.timeout, above_zero=True)
-    if options.deadline is not None:
-        check_seconds("deadline", options.deadline, above_zero=True)
-    if options.max_wait is not None:
-        check_seconds("max_wait", options.max_wait)
-    if options.priority not in PRIORITIES:
-        raise ValueError(f"priority is {' or '.join(PRIORITIES)}, not {options.priority!r}")
-    return options
-
-
-def _sorting(sort: str | None, order: str | None) -> dict[str, str]:
-    """Write sort and order as the API takes them."""
-    if sort is not None and sort not in _CUSTOMER_SORTS:
-        raise ValueError(f"sort is one of {', '.join(_CUSTOMER_SORTS)}, not {sort!r}")
-    if order is not None and order not in _ORDERS:
-        raise ValueError(f"order is one of {', '.join(_ORDERS)}, not {order!r}")
-    query: dict[str, str] = {}
-    if sort is not None:
-        query["sort"] = f"customers.{sort}"
-    if order is not None:
-        query["order"] = order
-    return query

@@ -8,15 +8,24 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_origin
+from sys import intern
+from types import GenericAlias, NoneType
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
-from cattrs import Converter, transform_error
+from cattrs import AttributeValidationNote, ClassValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from helpcrunch_async.errors import DecodeError
-from helpcrunch_async.models import CustomValue, Page, Tag
+from helpcrunch_async.models import CustomValue, Page
+from helpcrunch_async.models.webhook import (
+    ChatEvent,
+    CustomerEvent,
+    MessageEvent,
+    UnknownEvent,
+    WebhookChat,
+    WebhookChatMessage,
+)
 
 M = TypeVar("M")
 
@@ -29,6 +38,13 @@ _JSON_NAME: Final = {
     dict: "an object",
     NoneType: "null",
 }
+_EVENT_KEYS: Final = {"name": "event", "data": "eventData"}
+_CHAT_ID_KEY: Final = {"chat_id": "chat_id"}
+_SPELT_OTHERWISE: Final[Mapping[type, Mapping[str, str]]] = {
+    **dict.fromkeys((ChatEvent, CustomerEvent, MessageEvent, UnknownEvent), _EVENT_KEYS),
+    **dict.fromkeys((WebhookChat, WebhookChatMessage), _CHAT_ID_KEY),
+}
+"""The keys that the camelCase rule does not give: webhooks have some of their own."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_TIME = re.compile(r"(-)?([0-9]{1,15})(?:\.([0-9]{1,9}))?")
 
@@ -100,8 +116,9 @@ def _custom_data(value: object, _: object) -> dict[str, CustomValue]:
     """Read custom attributes as an object, or as a list of `{property, value}` (or `{name, value}`)."""
     if value is None:
         return {}
+    # Names are interned: an account has few, and a customer is kept with a copy of each otherwise.
     if isinstance(value, Mapping):
-        return dict(value)
+        return {intern(name): each for name, each in value.items()}
     if not isinstance(value, list):
         raise _unfit("an object or a list", value)
     attributes: dict[str, CustomValue] = {}
@@ -109,13 +126,15 @@ def _custom_data(value: object, _: object) -> dict[str, CustomValue]:
         name = item.get("property", item.get("name")) if isinstance(item, Mapping) else None
         if not isinstance(name, str):
             raise _UnfitValueError("expected items with a property and a value")
-        attributes[name] = item.get("value")
+        attributes[intern(name)] = item.get("value")
     return attributes
 
 
 def _keys(model: type) -> dict[str, str]:
     """Give the JSON key of every field of a model."""
-    return {field.name: _camel_case(field.name) for field in attrs.fields(model) if field.name != "extra"}
+    spelt = _SPELT_OTHERWISE.get(model, {})
+    names = [field.name for field in attrs.fields(model) if field.name != "extra"]
+    return {name: spelt.get(name) or _camel_case(name) for name in names}
 
 
 def _renames(model: type) -> dict[str, Any]:
@@ -123,18 +142,36 @@ def _renames(model: type) -> dict[str, Any]:
     return {name: override(rename=key) for name, key in _keys(model).items()}
 
 
+def _naming_keys(structure: Callable[..., Any], keys: Mapping[str, str]) -> Callable[..., Any]:
+    """Let what does not fit be named by its JSON key, not by our field."""
+
+    def hook(value: Any, model: type) -> Any:
+        try:
+            return structure(value, model)
+        except ClassValidationError as group:
+            for error in group.exceptions:
+                for note in getattr(error, "__notes__", ()):
+                    if isinstance(note, AttributeValidationNote):
+                        note.name = keys[note.name]
+            raise
+
+    return hook
+
+
 def _make_structure_hook(model: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
     """Read one model: absent parts give their defaults, and keys that no field has go to `extra`."""
     keys = _keys(model)
     known = frozenset(keys.values())
     is_known = known.issuperset
-    structure = make_dict_structure_fn(
+    structure: Callable[..., Any] = make_dict_structure_fn(
         model,
         converter,
         _cattrs_forbid_extra_keys=False,
         extra=override(omit=True),
         **_renames(model),
     )
+    if converter.detailed_validation:
+        structure = _naming_keys(structure, keys)
     # parts that are models themselves: null, an empty list (PHP's empty object) and opaque values do occur
     parts = [keys[field.name] for field in attrs.fields(model) if attrs.has(field.type or NoneType)]
 
@@ -190,19 +227,31 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_unstructure_hook_factory(_is_model, _make_unstructure_hook)
     converter.register_unstructure_hook(datetime, _unix_seconds)
 
-    tag_hook, tags_hook = converter.get_structure_hook(Tag), converter.get_structure_hook(list[Tag])
+    converter.register_structure_hook_factory(_is_row, _make_row_hook)
+    return converter
 
-    def tags(value: object, _: object) -> tuple[Tag, ...]:
+
+def _is_row(kind: Any) -> bool:
+    return get_origin(kind) is tuple and get_args(kind)[1:] == (...,)
+
+
+def _make_row_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """Read a list of one kind of item; null is an empty one."""
+    item = get_args(kind)[0]
+    items: Any = GenericAlias(list, (item,))
+    item_hook, list_hook = converter.get_structure_hook(item), converter.get_structure_hook(items)
+    detailed = converter.detailed_validation
+
+    def hook(value: object, _: object) -> tuple[Any, ...]:
         if value is None:
             return ()
         if not isinstance(value, list):
             raise _unfit("a list or null", value)
-        if detailed:  # slower, and says which tag does not fit
-            return tuple(cast("list[Tag]", tags_hook(value, list[Tag])))
-        return tuple([tag_hook(tag, Tag) for tag in value])
+        if detailed:  # slower, and says which item does not fit
+            return tuple(list_hook(value, items))
+        return tuple([item_hook(part, item) for part in value])
 
-    converter.register_structure_hook_func(lambda kind: kind == tuple[Tag, ...], tags)
-    return converter
+    return hook
 
 
 _fast = cache(lambda: _make_converter(detailed=False))
@@ -285,7 +334,7 @@ def _describe(error: BaseException, _: type | None) -> str:
 
 def _in_json_words(problem: str) -> str:
     what, _, path = problem.rpartition(" @ ")
-    return f"{_camel_case(path)}: {what}"
+    return f"{path}: {what}"
 
 
 def from_dict(model: type[M], mapping: Mapping[str, Any]) -> M:

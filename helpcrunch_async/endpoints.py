@@ -34,3 +34,23 @@ class Endpoint:
 LIST_CUSTOMERS: Final = Endpoint("GET", "customers", repeatable=True)
 SEARCH_CUSTOMERS: Final = Endpoint("POST", "customers/search", repeatable=True)
 GET_CUSTOMER: Final = Endpoint("GET", "customers/{id}", repeatable=True)
+
+_ORDERS: Final = ("asc", "desc")
+
+
+def sorting(noun: str, sorts: tuple[str, ...], sort: str | None, order: str | None) -> dict[str, str]:
+    """Write sort and order as the API takes them: the field with its noun before it.
+
+    Raises:
+        ValueError: an unknown sort or order.
+    """
+    if sort is not None and sort not in sorts:
+        raise ValueError(f"sort is one of {', '.join(sorts)}, not {sort!r}")
+    if order is not None and order not in _ORDERS:
+        raise ValueError(f"order is one of {', '.join(_ORDERS)}, not {order!r}")
+    query: dict[str, str] = {}
+    if sort is not None:
+        query["sort"] = f"{noun}.{sort}"
+    if order is not None:
+        query["order"] = order
+    return query

@@ -13,6 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 from attrs import define, field
 
 from helpcrunch_async.errors import ClientClosedError
+from helpcrunch_async.rate_limit import TurnRefusedError
 
 T = TypeVar("T")
 
@@ -41,8 +42,19 @@ class Wanted(Generic[T]):
         """Give every caller an error of its own: one that is raised in several tasks mixes their traces."""
         for caller in self.callers:
             if not caller.done():
-                caller.set_exception(copy(error))
+                caller.set_exception(_own(error))
         self.callers.clear()
+
+
+def _own(error: Exception) -> Exception:
+    """Copy an error, notes included; one that cannot be copied is shared."""
+    try:
+        twin = copy(error)
+    except Exception:  # noqa: BLE001 - whatever a stranger's class raises, its callers must hear of the error
+        return error
+    if hasattr(error, "__notes__"):
+        twin.__notes__ = list(error.__notes__)
+    return twin
 
 
 @define(eq=False)
@@ -94,13 +106,26 @@ class Folder(Generic[T]):
         self._staff_soon()
         return caller
 
-    async def get(self, wanted_id: int) -> T:
-        """Want an id and wait for it; whoever is cancelled meanwhile just leaves."""
+    def is_idle(self) -> bool:
+        """Tell whether nothing is wanted, in line or on the wire."""
+        return not (self._together or self._alone or self._tasks)
+
+    async def get(self, wanted_id: int, max_wait: float | None = None) -> T:
+        """Want an id and wait for it; whoever is cancelled meanwhile just leaves.
+
+        Raises:
+            TurnRefusedError: no turn came for it within `max_wait` seconds.
+        """
         caller = self.want(wanted_id)
         wanted = self._together.get(wanted_id)
+        give_up = None
+        if max_wait is not None and wanted is not None:
+            give_up = asyncio.get_running_loop().call_later(max_wait, self._refuse, wanted, caller)
         try:
             return await caller
         finally:
+            if give_up is not None:
+                give_up.cancel()
             if wanted is not None and caller in wanted.callers:
                 wanted.callers.remove(caller)
                 self._abandoned(wanted)
@@ -136,6 +161,11 @@ class Folder(Generic[T]):
             if waiting is not wanted:  # wanted anew meanwhile
                 waiting.callers.extend(wanted.callers)
             self._staff_soon()
+
+    def _refuse(self, wanted: Wanted[T], caller: "asyncio.Future[T]") -> None:
+        """Tell a caller whose id is still in line that it has waited long enough."""
+        if wanted.batch is None and not caller.done():
+            caller.set_exception(TurnRefusedError(None))
 
     def _abandoned(self, wanted: Wanted[T]) -> None:
         """Drop what nobody wants any more, be it in line or on the wire."""
@@ -202,14 +232,12 @@ class Folder(Generic[T]):
     def _fill(self, batch: Batch[T]) -> None:
         batch.taken = True
         self._leave_line(batch)
-        if self._alone:
-            batch.wanted.append(self._alone.popitem(last=False)[1])
-        else:
-            width = self._width()
-            while self._together and len(batch.wanted) < width:
-                batch.wanted.append(self._together.popitem(last=False)[1])
-        for wanted in batch.wanted:
-            wanted.batch = batch
+        queue, width = (self._alone, 1) if self._alone else (self._together, self._width())
+        while queue and len(batch.wanted) < width:
+            wanted = queue.popitem(last=False)[1]
+            if any(not caller.done() for caller in wanted.callers):
+                wanted.batch = batch
+                batch.wanted.append(wanted)
 
     def _leave_line(self, batch: Batch[T]) -> None:
         if batch in self._in_line:

@@ -32,7 +32,8 @@ from helpcrunch_async.errors import (
 from helpcrunch_async.folding import Batch, Folder, Wanted
 from helpcrunch_async.models import Customer, Lookup
 from helpcrunch_async.protocol import JSON, Request
-from helpcrunch_async.requester import CallOptions, Requester
+from helpcrunch_async.rate_limit import TurnRefusedError
+from helpcrunch_async.requester import CallOptions, Requester, refusal
 
 log: Final = logging.getLogger("helpcrunch_async")
 
@@ -85,11 +86,27 @@ class CustomerLookup:
         self._options = options
         self._trust = trust
         self._batch = batch
-        self._folder: Folder[Customer] = Folder(self._ask, self._width, most=_SINGLES_IN_HAND)
+        # A call with limited patience would lose it behind its own siblings: then only one stands in line.
+        patient = options.max_wait is None and options.deadline is None
+        most = _SINGLES_IN_HAND if patient else 1
+        self._folder: Folder[Customer] = Folder(self._ask, self._width, most=most)
 
-    async def get(self, customer_id: int) -> Customer:
-        """Get one customer, in a request that others who wait may share."""
-        return await self._folder.get(customer_id)
+    def is_idle(self) -> bool:
+        """Tell whether nobody waits for a customer."""
+        return self._folder.is_idle()
+
+    async def get(self, customer_id: int, max_wait: float | None = None) -> Customer:
+        """Get one customer, in a request that others who wait may share.
+
+        Raises:
+            RateLimitError: no turn came within `max_wait` seconds.
+            HelpCrunchError: as `HelpCrunchClient.get_customer`.
+        """
+        try:
+            return await self._folder.get(customer_id, max_wait)
+        except TurnRefusedError as refused:
+            too_long = refusal(GET_CUSTOMER.request(customer_id), refused)
+        raise too_long
 
     async def close(self) -> None:
         """End all requests; whoever still waits gets a `ClientClosedError`."""
@@ -158,19 +175,23 @@ class CustomerLookup:
             if wanted.callers:
                 self._folder.ask_alone(wanted, batch)
 
-    async def stream(self, ids: Ids) -> AsyncGenerator[Lookup, None]:
-        """Look up any number of ids; see `HelpCrunchClient.stream_customers`."""
+    async def stream(self, ids: Ids, running: set["CustomerLookup"]) -> AsyncGenerator[Lookup, None]:
+        """Look up any number of ids; see `HelpCrunchClient.stream_customers`.
+
+        While it runs it is in `running`, for the client to close.
+        """
+        running.add(self)
         room = max(_SINGLES_IN_HAND, _BATCHES_IN_HAND * self._width())
         source = _Source(ids, self._folder.want, room=room, refill=self._width())
         try:
-            while True:
-                lookup = await source.next()
-                if lookup is None:
-                    break
+            while (lookup := await source.next()) is not None:
                 yield lookup
         finally:
-            await source.close()
-            await self.close()
+            running.discard(self)
+            try:
+                await self.close()
+            finally:
+                await source.close()
 
 
 def _search_request(ids: list[int]) -> Request:

@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from attrs import define, frozen
 
+from helpcrunch_async.checks import check_seconds
 from helpcrunch_async.errors import (
     APIError,
     ClientClosedError,
@@ -29,7 +30,7 @@ from helpcrunch_async.protocol import (
     read,
     url_of,
 )
-from helpcrunch_async.rate_limit import Limiter, Priority, Turn, TurnRefusedError
+from helpcrunch_async.rate_limit import PRIORITIES, Limiter, Priority, Turn, TurnRefusedError
 from helpcrunch_async.retry import Repetition, RetryBudget, RetryPolicy
 
 log: Final = logging.getLogger("helpcrunch_async")
@@ -37,13 +38,29 @@ log: Final = logging.getLogger("helpcrunch_async")
 
 @frozen(cache_hash=True)
 class CallOptions:
-    """What `with_options` changes; the client's constructor explains each."""
+    """What `with_options` changes; the client's constructor explains each.
+
+    Raises:
+        TypeError: an option of the wrong kind.
+        ValueError: an option out of range.
+    """
 
     retry: RetryPolicy
     timeout: float
     deadline: float | None
     max_wait: float | None
     priority: Priority
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.retry, RetryPolicy):
+            raise TypeError(f"retry is a RetryPolicy, not {type(self.retry).__name__}")
+        check_seconds("timeout", self.timeout, above_zero=True)
+        if self.deadline is not None:
+            check_seconds("deadline", self.deadline, above_zero=True)
+        if self.max_wait is not None:
+            check_seconds("max_wait", self.max_wait)
+        if self.priority not in PRIORITIES:
+            raise ValueError(f"priority is {' or '.join(PRIORITIES)}, not {self.priority!r}")
 
 
 class Transport(Protocol):
@@ -116,6 +133,8 @@ class Requester:
         self._limiter = limiter
         self._in_flight = asyncio.Semaphore(max_in_flight)
         self._budget = RetryBudget()
+        self._calls: dict[_Call, asyncio.Task[object]] = {}
+        self._closed = False
         self._random = random
         self._sleep = sleep
         self._wall_clock = wall_clock
@@ -131,16 +150,37 @@ class Requester:
         Raises:
             HelpCrunchError: what the last attempt met.
             DeadlineExceededError: `deadline` ended the call.
+            ClientClosedError: `close` ended it.
             TypeError, ValueError: the body has no JSON form; nothing was sent.
         """
-        if options.deadline is None:
-            return await self._run(_Call(request, options, fold, None))
-        call = _Call(request, options, fold, asyncio.get_running_loop().time() + options.deadline)
+        loop, deadline = asyncio.get_running_loop(), options.deadline
+        call = _Call(request, options, fold, None if deadline is None else loop.time() + deadline)
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling = task.cancelling()
+        self._calls[call] = task
         try:
-            return await within(options.deadline, self._run(call), request)
+            if deadline is None:
+                return await self._run(call)
+            return await within(deadline, self._run(call), request)
         except DeadlineExceededError as late:
             late.outcome_unknown = call.on_the_wire and not request.repeatable
             raise
+        except asyncio.CancelledError:
+            # close() cancels what is under way; whoever else cancelled the task means it
+            if not self._closed or task.uncancel() > cancelling:
+                raise
+        finally:
+            del self._calls[call]
+        closed = ClientClosedError("the client was closed")
+        closed.outcome_unknown = call.on_the_wire and not request.repeatable
+        raise closed
+
+    def close(self) -> None:
+        """End all calls, wherever they are: each raises a `ClientClosedError`."""
+        self._closed = True
+        for task in set(self._calls.values()) - {asyncio.current_task()}:
+            task.cancel()
 
     async def _run(self, call: _Call) -> JSON:
         """Make the first attempt, which costs nothing extra, and repeat it if it fails."""
@@ -155,7 +195,7 @@ class Requester:
                 call.body = encode_body(call.request.body)
             return await self._attempt(call)
         except TurnRefusedError as refused:
-            failure: HelpCrunchError = _refusal(call, refused)
+            failure: HelpCrunchError = refusal(call.request, refused)
             repetition = None
         except (TransportError, APIError, DecodeError) as error:
             failure = error
@@ -193,12 +233,13 @@ class Requester:
         try:
             return await repetition.run_with(self._sleep)(attempt_again)
         except TurnRefusedError as refused:
-            refusal = _refusal(call, refused)
+            refused_error = refusal(call.request, refused, attempts=call.attempts)
         except HelpCrunchError as error:
             seconds = asyncio.get_running_loop().time() - call.started
-            error.add_note(f"given up after {call.attempts} attempts in {seconds:.1f} seconds")
+            attempts = "1 attempt" if call.attempts == 1 else f"{call.attempts} attempts"
+            error.add_note(f"given up after {attempts} in {seconds:.1f} seconds")
             raise
-        raise refusal
+        raise refused_error
 
     async def _attempt(self, call: _Call) -> JSON:
         """Use one turn: open, read the whole reply, leave, tell the limiter, and understand what came."""
@@ -253,15 +294,19 @@ def _folded(fold: Fold, turn: Turn) -> Request:
         raise
 
 
-def _refusal(call: _Call, refused: TurnRefusedError) -> RateLimitError:
+def refusal(request: Request, refused: TurnRefusedError, *, attempts: int = 0) -> RateLimitError:
+    """Give the error of a call for which no turn came in time."""
+    expected = (
+        "" if refused.retry_after is None else f"; one is expected in {refused.retry_after:.1f} seconds"
+    )
     return RateLimitError(
-        f"no turn within the caller's patience; one is expected in {refused.retry_after:.1f} seconds",
+        f"no turn within the caller's patience{expected}",
         status=429,
         code=None,
         errors=(),
-        method=call.request.method,
-        path=f"/{call.request.path}",
-        attempts=call.attempts,
+        method=request.method,
+        path=f"/{request.path}",
+        attempts=attempts,
         retry_after=refused.retry_after,
     )
 

@@ -7,11 +7,12 @@ from typing import Final
 from attrs import define, field, frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from helpcrunch_async.checks import check_count, check_seconds
+from helpcrunch_async.checks import check_count, check_flag, check_seconds
 from helpcrunch_async.errors import APIError, DecodeError, RateLimitError, TransportError
 
 REPEATED_STATUSES: Final = frozenset({408, 500, 502, 503, 504, *range(520, 525)})
 _FIRST_BACKOFF: Final = 0.5  # seconds
+_LONGEST_FLOOR: Final = 300.0  # seconds; a server that asks for more is not waited for unasked
 
 
 def _check_attempts(_: object, __: object, value: object) -> None:
@@ -22,12 +23,16 @@ def _check_max_backoff(_: object, __: object, value: object) -> None:
     check_seconds("max_backoff", value)
 
 
+def _check_wait_out_429(_: object, __: object, value: object) -> None:
+    check_flag("wait_out_429", value)
+
+
 @frozen
 class RetryPolicy:
     """How often a failed call is sent again, and how long it backs off.
 
     Transport errors, unreadable replies and the statuses 408, 500, 502, 503, 504 and 520 to 524 count as
-    failures; so does nothing that HelpCrunch answered on purpose. A request that changes something and is
+    failures; whatever else HelpCrunch answers is not repeated. A request that changes something and is
     not repeatable is sent again only when it certainly never left. A 429 does not count: the call waits
     for the account's rate limiter. Only with `UNLIMITED` it counts, and is backed off from like a failure,
     Retry-After being the least.
@@ -35,7 +40,7 @@ class RetryPolicy:
     Args:
         attempts: requests for one call at most, the first included.
         max_backoff: seconds that one wait does not exceed; a server's Retry-After may.
-        wait_out_429: whether a call that met a 429 waits and goes again.
+        wait_out_429: whether a call that met a 429 waits and goes again, also with `UNLIMITED`.
 
     Raises:
         TypeError: an argument of the wrong kind.
@@ -44,7 +49,7 @@ class RetryPolicy:
 
     attempts: int = field(default=4, validator=_check_attempts)
     max_backoff: float = field(default=8.0, validator=_check_max_backoff)
-    wait_out_429: bool = True
+    wait_out_429: bool = field(default=True, validator=_check_wait_out_429)
 
 
 NO_RETRY: Final = RetryPolicy(attempts=1, wait_out_429=False)
@@ -134,7 +139,8 @@ class Repetition:
     def _stop(self, state: RetryCallState) -> bool:
         """Stop when the count, the caller's patience or the budget is spent. tenacity asks after `_wait`."""
         floor, patience = self.floor(), self.patience()
-        if floor is not None and patience is not None and floor > patience:
+        most = _LONGEST_FLOOR if patience is None else min(patience, _LONGEST_FLOOR)
+        if floor is not None and floor > most:
             return True
         if self._is_paced(state):
             return False

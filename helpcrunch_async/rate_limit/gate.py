@@ -45,7 +45,7 @@ class Gate:
         if retry_after is not None:
             wait = max(retry_after, back) if self._failed_probes else retry_after
             # doubling even so frees two clients that keep extending each other's penalty
-            self._back = 2 * max(self._back, retry_after / 2)
+            self._back = min(longest, 2 * max(self._back, retry_after / 2))
         else:
             wait = min(back, longest)
             self._back *= self._growth

@@ -126,7 +126,7 @@ class RateLimiter:
         """Make a limiter that is told nothing: it finds out what the server takes, and follows it.
 
         It sends as fast as answers come until the first 429, so prefer telling a limit that is known. Its
-        `limit` is None; its `period`, after which it counts as idle, the default.
+        `limit` is None.
         """
         limiter = cls(random=random)
         limiter.limit = None
@@ -158,9 +158,10 @@ class RateLimiter:
         )
 
     def is_idle(self) -> bool:
-        """Tell whether nobody waits, nothing is on the wire, and a whole period has passed since."""
-        schedule = self._room.schedule
-        return not schedule.is_busy() and self._room.now() - schedule.last_granted > self.period
+        """Tell whether nobody has waited, used a turn or been paused for a period."""
+        schedule, now = self._room.schedule, self._room.now()
+        paused = schedule.gate.closed and now < schedule.gate.until + self.period
+        return not (schedule.is_busy() or paused) and now - schedule.last_granted > self.period
 
     async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
         """Wait for a turn; see `Limiter.turn`."""

@@ -10,6 +10,7 @@ Priority: TypeAlias = Literal["interactive", "bulk"]
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "bulk")
 
 INTERACTIVE_TURNS_PER_BULK_TURN: Final = 3
+_GONE_KEPT: Final = 64  # places that may stay in a lane after they were given up
 
 
 @define(eq=False)
@@ -33,6 +34,8 @@ class Place:
 
     number: int
     priority: Priority
+    generation: int = 0  # of callers; an event loop that ends takes its callers along
+    returning: bool = False  # it had a turn before, hence stands at the head
     waiting: bool = False
     waiter: "Future[None] | None" = None  # what the caller awaits while it waits
     grant: Grant | None = None  # the turn it is using
@@ -65,10 +68,14 @@ class Line:
         self._total += 1
 
     def leave(self, place: Place) -> None:
-        """Give up a place. It stays in the heap, unseen, until it comes up."""
+        """Give up a place. It stays in its lane, unseen, until it comes up or too many do."""
         place.waiting = False
         self._waiting[place.priority] -= 1
         self._total -= 1
+        lane = self._lanes[place.priority]
+        if len(lane) > 2 * self._waiting[place.priority] + _GONE_KEPT:
+            self._lanes[place.priority] = [each for each in lane if each.waiting]
+            heapq.heapify(self._lanes[place.priority])
 
     def next_priority(self) -> Priority:
         """Tell which lane has the next paced turn, as long as somebody waits."""

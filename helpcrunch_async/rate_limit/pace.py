@@ -85,7 +85,7 @@ class Pace(Protocol):
         ...
 
     def accepted(self, line: Line) -> None:
-        """Note an accepted call that met an open gate."""
+        """Note an accepted call; `line` is who waits."""
         ...
 
     def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:

@@ -17,8 +17,8 @@ from helpcrunch_async.rate_limit.pace import INSTANT, Pace
 class Schedule:
     """Says who may go and when. `wake` is when to ask again; None when only an event can change it.
 
-    Invariants: whoever waits is granted a turn, leaves, or is refused; while the gate is closed at most
-    one turn (the probe) is out, and none is granted before the gate's deadline.
+    Invariants: whoever waits is granted a turn, leaves, or is refused; of the turns granted while the gate
+    is closed at most one (the probe) is out, and none is granted before the gate's deadline.
     """
 
     def __init__(self, pace: Pace, *, period: float, random: Callable[[], float]) -> None:
@@ -32,16 +32,20 @@ class Schedule:
         self.rejections = 0
         self.last_granted = -inf
         self._arrivals = 0
+        self._generation = 0
 
     def arrive(self, now: float, priority: Priority) -> Place:
         """Take a new place at the end of a lane."""
         gate = self.gate
         if gate.closed and gate.probe is None and now > gate.until + self.period and not self.is_busy():
             gate.closed_at = now  # nobody asked for long: nobody's patience has been tried
-        self._arrivals += 1
-        place = Place(self._arrivals, priority)
+        place = self._new_place(priority)
         self.join(now, place)
         return place
+
+    def _new_place(self, priority: Priority) -> Place:
+        self._arrivals += 1
+        return Place(self._arrivals, priority, self._generation)
 
     def admit(self, now: float, priority: Priority) -> Place | None:
         """Give a newcomer its turn at once, without standing in line, if nobody waits and one may go."""
@@ -50,8 +54,7 @@ class Schedule:
         self.pace.joined(now, self.line)
         if not self.pace.admits(now, priority, 1, self.in_flight):
             return None
-        self._arrivals += 1
-        place = Place(self._arrivals, priority)
+        place = self._new_place(priority)
         self._grant(now, place)
         return place
 
@@ -124,7 +127,8 @@ class Schedule:
     def _finish(self, place: Place) -> Grant:
         grant, place.grant = place.grant, None
         assert grant is not None
-        self.in_flight -= 1
+        if place.generation == self._generation:
+            self.in_flight -= 1
         return grant
 
     def is_busy(self) -> bool:
@@ -133,6 +137,7 @@ class Schedule:
 
     def forget_callers(self) -> None:
         """Drop whoever waited or was on the wire: their event loop is gone."""
+        self._generation += 1
         self.line = Line()
         self.in_flight = 0
         self.gate.probe = None
@@ -143,10 +148,12 @@ class Schedule:
         return self.gate.closed_at + PATIENCE * self.period
 
     def expected_wait(self, now: float, place: Place) -> float:
-        """Estimate how many seconds a place that has just joined will stand in line."""
+        """Estimate the seconds that a place will stand in line; one that came back is at the head."""
         line, gate, pace = self.line, self.gate, self.pace
         interactive, bulk = line.waiting("interactive"), line.waiting("bulk")
-        if place.priority == "interactive":
+        if place.returning:
+            ahead = 0
+        elif place.priority == "interactive":
             ahead = interactive - 1
             ahead += min(bulk, ahead // INTERACTIVE_TURNS_PER_BULK_TURN)
         else:

@@ -8,9 +8,9 @@ from helpcrunch_async.rate_limit.schedule import Schedule
 
 
 class TurnRefusedError(Exception):
-    """No turn within the caller's patience. `retry_after` is seconds until one is expected."""
+    """No turn within the caller's patience. `retry_after` is seconds until one is expected, if known."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float | None) -> None:
         super().__init__(retry_after)
         self.retry_after = retry_after
 
@@ -40,6 +40,7 @@ class WaitingRoom:
     async def enter_again(self, place: Place, max_wait: float | None) -> None:
         """Wait for another turn at the same place."""
         loop = self._running_loop()
+        place.returning = True
         self.schedule.join(loop.time(), place)
         await self._wait(loop, place, max_wait)
 
@@ -94,6 +95,8 @@ class WaitingRoom:
             self.schedule.lost(place)
         elif place.waiting:
             self.schedule.line.leave(place)
+        else:
+            return  # refused, and out of the line already
         self._pump(self.now())
 
     def _pump(self, now: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from math import inf, nextafter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ class _JumpingSelector(selectors.SelectSelector):
             raise RuntimeError("deadlock in virtual time: every task waits, and no timer is set")
         if timeout:
             # at least a microsecond: a rounding remainder that is slept again and again would never end
-            self.now += max(timeout, 1e-6)
+            self.now = max(self.now + max(timeout, 1e-6), nextafter(self.now, inf))
         return []
 
 

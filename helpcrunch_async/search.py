@@ -1,0 +1,388 @@
+"""Searches: typed fields make filters, `all_of` and `any_of` make a query of them. No I/O.
+
+    paid = all_of(EMAIL.contains("@example.com"), TAGS.include("Paid"))
+    stuck = any_of(CHAT_STATUS.equals("pending"), CHAT_CREATED_AT.before(last_week))
+
+A query is one flat list of filters under one AND or OR, because that is all the API has: (this or that) and
+those cannot be said, so queries do not nest, and filters have no `&` and `|`. A field has a method for each
+operator that is legal for its type, and refuses a wrong value before anything is sent. What the API learns
+later is reached by `raw_filter`.
+
+Not searchable: custom data and the first visit, though customers can be sorted by the latter. Not documented:
+whether case counts in strings, and whether `differs` and `lacks` find those who have no value at all.
+
+Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../search-chats-v1
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, get_args
+
+from attrs import frozen
+
+from helpcrunch_async.checks import check_count, check_id
+from helpcrunch_async.models import Tag
+
+Customers: TypeAlias = Literal["customers"]
+Chats: TypeAlias = Literal["chats"]
+Noun = TypeVar("Noun", bound=Literal["customers", "chats"])
+"""What is searched for; invariant, so that a filter of chats does not type-check among those of customers."""
+
+Comparison: TypeAlias = Literal["AND", "OR"]
+
+Rating: TypeAlias = Literal["perfect", "great", "average", "poor", "very poor"]
+"""What a customer says of a closed chat. The search page knows the middle three, the rating page all five."""
+
+_NOUNS: Final[tuple[str, ...]] = ("customers", "chats")
+_RATINGS: Final[tuple[str, ...]] = get_args(Rating)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+
+
+@frozen(repr=False)
+class Filter(Generic[Noun]):
+    """One condition of a search, made by a field's methods or by `raw_filter`."""
+
+    field: str
+    """Its name in the API, such as `customers.email`."""
+    operator: str
+    """`=`, `!=`, `>`, `<`, `>=`, `<=`, `~` (contains) or `!~`."""
+    value_json: str
+    """The value as JSON text, which nobody can change behind a filter's back."""
+
+    def __repr__(self) -> str:
+        return f"Filter({self.field} {self.operator} {self.value_json})"
+
+    def __bool__(self) -> NoReturn:
+        # `a and b` would quietly drop a, and find customers who were not meant
+        raise TypeError("a filter is neither true nor false: combine filters with all_of or any_of")
+
+    @property
+    def noun(self) -> Noun:
+        """What it filters: "customers" or "chats"."""
+        return cast("Noun", self.field.partition(".")[0])
+
+    @property
+    def value(self) -> Any:
+        """The value as it is sent."""
+        return json.loads(self.value_json)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it as the API takes it."""
+        return {"field": self.field, "operator": self.operator, "value": self.value}
+
+
+@frozen
+class Query(Generic[Noun]):
+    """A search for customers or for chats, made by `all_of` or `any_of`.
+
+    Raises:
+        TypeError: not filters, or filters of customers and of chats together.
+        ValueError: no filter at all, or a comparison that is neither AND nor OR.
+    """
+
+    filters: tuple[Filter[Noun], ...]
+    comparison: Comparison
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.filters, tuple):
+            raise TypeError(f"filters is a tuple, not {type(self.filters).__name__}")
+        if self.comparison not in ("AND", "OR"):
+            raise ValueError(f"comparison is AND or OR, not {self.comparison!r}")
+        if not self.filters:
+            raise ValueError("a query without filters finds everybody: give it one, or list instead")
+        for each in self.filters:
+            if isinstance(each, Query):
+                raise TypeError("queries do not nest: the API knows one flat list and one AND or OR")
+            if not isinstance(each, Filter):
+                raise TypeError(f"a query is made of filters, not of {type(each).__name__}")
+            if each.noun != self.noun:
+                raise TypeError(f"one search is not for both {self.noun} and {each.noun}: {each.field}")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a query is neither true nor false, and queries do not combine")
+
+    @property
+    def noun(self) -> Noun:
+        """What it searches for: "customers" or "chats"."""
+        return self.filters[0].noun
+
+    def to_body(self) -> dict[str, Any]:
+        """Write it as the API takes it; sort, order, limit and offset are added by who sends it."""
+        return {"comparison": self.comparison, "filter": [each.to_dict() for each in self.filters]}
+
+
+def all_of(*filters: Filter[Noun]) -> Query[Noun]:
+    """Search for what meets every one of the filters.
+
+    Raises:
+        TypeError: not filters, or filters of customers and of chats together.
+        ValueError: no filter at all.
+    """
+    return Query(filters, "AND")
+
+
+def any_of(*filters: Filter[Noun]) -> Query[Noun]:
+    """Search for what meets at least one of the filters.
+
+    Raises:
+        TypeError: not filters, or filters of customers and of chats together.
+        ValueError: no filter at all.
+    """
+    return Query(filters, "OR")
+
+
+def body_of(query: Query[Noun] | Filter[Noun], noun: Noun) -> dict[str, Any]:
+    """Give the body of a search for `noun`; a filter alone is a query, too.
+
+    Raises:
+        TypeError: neither a query nor a filter, or one for something else.
+    """
+    if isinstance(query, Filter):
+        query = all_of(query)
+    if not isinstance(query, Query):
+        raise TypeError(f"a search takes a query made by all_of or any_of, not {type(query).__name__}")
+    if query.noun != noun:
+        raise TypeError(f"this is a search for {noun}, and the query is one for {query.noun}")
+    return query.to_body()
+
+
+def raw_filter(field: str, operator: str, value: Any) -> Filter[Any]:
+    """Make a filter that nobody checks, for what the typed fields do not know.
+
+    Args:
+        field: its name in the API, which begins with `customers.` or `chats.`.
+        operator: sent as it is.
+        value: anything that JSON has a word for; moments are Unix seconds.
+
+    Raises:
+        TypeError: field or operator is not a str, or the value is not JSON.
+        ValueError: field or operator is empty, or the field is of neither noun; NaN or an infinity.
+    """
+    _check_text("field", field)
+    noun, dot, name = field.partition(".")
+    if noun not in _NOUNS or not dot or not name:
+        raise ValueError(f"a field's name begins with customers. or chats., not as {field!r} does")
+    return Filter(field, _check_text("operator", operator), _json_of(value))
+
+
+@frozen
+class _Field(Generic[Noun]):
+    name: str
+    """Its name in the API."""
+
+    def _filter(self, operator: str, value: object) -> Filter[Noun]:
+        return Filter(self.name, operator, _json_of(value))
+
+
+class StringField(_Field[Noun]):
+    """A field that holds text.
+
+    Every method raises TypeError for what is not a str, and ValueError for an empty one.
+    """
+
+    __slots__ = ()
+
+    def equals(self, text: str) -> Filter[Noun]:
+        """Match exactly this text."""
+        return self._filter("=", _check_text(self.name, text))
+
+    def differs(self, text: str) -> Filter[Noun]:
+        """Match any text but this."""
+        return self._filter("!=", _check_text(self.name, text))
+
+    def contains(self, part: str) -> Filter[Noun]:
+        """Match text that has this anywhere in it."""
+        return self._filter("~", _check_text(self.name, part))
+
+    def lacks(self, part: str) -> Filter[Noun]:
+        """Match text that has this nowhere in it."""
+        return self._filter("!~", _check_text(self.name, part))
+
+
+class IdField(_Field[Noun]):
+    """A field that holds an id of HelpCrunch's, a positive int.
+
+    Every method raises TypeError for what is not an int (a bool is none), and ValueError for a negative
+    one. Zero is no id, but a bound to start from.
+    """
+
+    __slots__ = ()
+
+    def equals(self, number: int) -> Filter[Noun]:
+        """Match this id; for several, give `any_of` a filter for each."""
+        return self._filter("=", check_id(number, f"value of {self.name}"))
+
+    def differs(self, number: int) -> Filter[Noun]:
+        """Match any id but this."""
+        return self._filter("!=", check_id(number, f"value of {self.name}"))
+
+    def above(self, number: int) -> Filter[Noun]:
+        """Match ids greater than this."""
+        return self._filter(">", check_count(self.name, number, least=0))
+
+    def below(self, number: int) -> Filter[Noun]:
+        """Match ids less than this."""
+        return self._filter("<", check_count(self.name, number, least=0))
+
+    def at_least(self, number: int) -> Filter[Noun]:
+        """Match this id and greater ones."""
+        return self._filter(">=", check_count(self.name, number, least=0))
+
+    def at_most(self, number: int) -> Filter[Noun]:
+        """Match this id and lesser ones."""
+        return self._filter("<=", check_count(self.name, number, least=0))
+
+
+class DateField(_Field[Noun]):
+    """A field that holds a moment; it is searched by whole Unix seconds.
+
+    Moments are aware datetimes of any time zone. A fraction of a second widens what is found to the whole
+    second, so that nothing is lost. Every method raises TypeError for what is not a datetime, and
+    ValueError for one that is naive or before 1970.
+    """
+
+    __slots__ = ()
+
+    def equals(self, moment: datetime) -> Filter[Noun]:
+        """Match the second that this moment lies in."""
+        return self._filter("=", _second_of(self.name, moment))
+
+    def differs(self, moment: datetime) -> Filter[Noun]:
+        """Match any second but the one that this moment lies in."""
+        return self._filter("!=", _second_of(self.name, moment))
+
+    def after(self, moment: datetime) -> Filter[Noun]:
+        """Match later moments."""
+        return self._filter(">", _second_of(self.name, moment))
+
+    def before(self, moment: datetime) -> Filter[Noun]:
+        """Match earlier moments."""
+        return self._filter("<", _second_of(self.name, moment, up=True))
+
+    def since(self, moment: datetime) -> Filter[Noun]:
+        """Match this moment and later ones."""
+        return self._filter(">=", _second_of(self.name, moment))
+
+    def until(self, moment: datetime) -> Filter[Noun]:
+        """Match this moment and earlier ones."""
+        return self._filter("<=", _second_of(self.name, moment, up=True))
+
+
+class TagsField(_Field[Noun]):
+    """A field that holds a customer's tags."""
+
+    __slots__ = ()
+
+    def include(self, *tags: str | Tag) -> Filter[Noun]:
+        """Match customers who have every one of these tags, and maybe others: several tags mean AND.
+
+        For customers who have at least one of them, give `any_of` a filter for each tag.
+
+        Args:
+            tags: names, or tags, of which only the name counts.
+
+        Raises:
+            TypeError: a tag is neither a str nor a `Tag`.
+            ValueError: no tag at all, or one without a name.
+        """
+        if not tags:
+            raise ValueError(f"{self.name}: which tags?")
+        names = (each.name if isinstance(each, Tag) else each for each in tags)
+        return self._filter("=", [{"name": _check_text(f"a tag in {self.name}", name)} for name in names])
+
+
+class RatingField(_Field[Noun]):
+    """A field that holds a rating.
+
+    Every method raises TypeError for what is not a str, and ValueError for one that is no `Rating`.
+    """
+
+    __slots__ = ()
+
+    def equals(self, rating: Rating) -> Filter[Noun]:
+        """Match this rating."""
+        return self._filter("=", self._check(rating))
+
+    def differs(self, rating: Rating) -> Filter[Noun]:
+        """Match any rating but this."""
+        return self._filter("!=", self._check(rating))
+
+    def _check(self, rating: str) -> str:
+        if _check_text(self.name, rating) not in _RATINGS:
+            raise ValueError(f"{self.name} is one of {', '.join(_RATINGS)}, not {rating!r}")
+        return rating
+
+
+ID: Final = IdField[Customers]("customers.id")
+NAME: Final = StringField[Customers]("customers.name")
+EMAIL: Final = StringField[Customers]("customers.email")
+"""`contains` finds longer addresses, too, so ask for one address with `equals`; customers may share it."""
+COMPANY: Final = StringField[Customers]("customers.company")
+PHONE: Final = StringField[Customers]("customers.phone")
+COUNTRY_CODE: Final = StringField[Customers]("customers.countryCode")
+CITY: Final = StringField[Customers]("customers.city")
+REGION_CODE: Final = StringField[Customers]("customers.regionCode")
+USER_ID: Final = StringField[Customers]("customers.userId")
+"""Your own id of a customer, text; HelpCrunch's is `ID`."""
+LAST_SEEN: Final = DateField[Customers]("customers.lastSeen")
+TAGS: Final = TagsField[Customers]("customers.tagsData")
+TELEGRAM_ID: Final = StringField[Customers]("customers.telegramId")
+FACEBOOK_ID: Final = StringField[Customers]("customers.facebookId")
+INSTAGRAM_ID: Final = StringField[Customers]("customers.instagramId")
+VIBER_ID: Final = StringField[Customers]("customers.viberId")
+WHATSAPP_ID: Final = StringField[Customers]("customers.whatsappId")
+
+CHAT_ASSIGNEE: Final = IdField[Chats]("chats.assignee")
+"""The agent a chat is assigned to."""
+CHAT_AGENTS: Final = IdField[Chats]("chats.agents")
+"""An agent who wrote in a chat."""
+CHAT_DEPARTMENT: Final = IdField[Chats]("chats.department")
+CHAT_CREATED_AT: Final = DateField[Chats]("chats.createdAt")
+CHAT_UPDATED_AT: Final = DateField[Chats]("chats.updatedAt")
+"""Named by older pages only; HelpCrunch may have dropped it."""
+CHAT_CLOSED_AT: Final = DateField[Chats]("chats.closedAt")
+CHAT_STATUS: Final = StringField[Chats]("chats.status")
+"""An open set: new, opened, pending, onhold, closed, no communication, empty; examples have numbers such as
+"3", too. Pages spell onhold also as "on hold" and "on-hold"; `any_of` takes all of them."""
+CHAT_RATING: Final = RatingField[Chats]("chats.rating")
+CHAT_CUSTOMER: Final = IdField[Chats]("chats.customer")
+"""The customer of a chat, by HelpCrunch's id."""
+CHAT_CUSTOMER_EMAIL: Final = StringField[Chats]("chats.customer.email")
+CHAT_CUSTOMER_USER_ID: Final = StringField[Chats]("chats.customer.userId")
+"""Your own id of the customer. Not in the documented list; other clients use it."""
+CHAT_CUSTOMER_TAGS: Final = TagsField[Chats]("chats.customer.tagsData")
+"""The tags of a chat's customer; chats have none themselves."""
+
+
+def _check_text(what: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a str, not {type(text).__name__}")
+    if not text:
+        raise ValueError(f"{what} is empty")
+    return text
+
+
+def _second_of(what: str, moment: object, *, up: bool = False) -> int:
+    """Give the Unix second that a moment lies in, or with `up` the next unless it begins right then."""
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{what} is an aware datetime, not {type(moment).__name__}")
+    if moment.utcoffset() is None:
+        raise ValueError(f"{what} is an aware datetime, and {moment} is naive: in which time zone?")
+    # whole numbers throughout: timestamp() is a float and knows microseconds only roughly
+    second = -((_EPOCH - moment) // _SECOND) if up else (moment - _EPOCH) // _SECOND
+    if second < 0:
+        raise ValueError(f"{what} is not before 1970, as {moment} is")
+    return second
+
+
+def _json_of(value: object) -> str:
+    """Write a value as JSON text.
+
+    Raises:
+        TypeError: JSON has no word for its type.
+        ValueError: NaN, an infinity, half a surrogate pair, or something that holds itself.
+    """
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    written.encode()  # raises for half a surrogate pair, which no request could carry
+    return written
