@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from operator import attrgetter
 from sys import intern
 from types import GenericAlias, NoneType
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 from cattrs import AttributeValidationNote, ClassValidationError, Converter, transform_error
-from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from helpcrunch_async.errors import DecodeError
 from helpcrunch_async.models import CustomValue, Page
@@ -46,11 +45,6 @@ _SPELT_OTHERWISE: Final[Mapping[type, Mapping[str, str]]] = {
     **dict.fromkeys((WebhookChat, WebhookChatMessage), _CHAT_ID_KEY),
 }
 """The keys that the camelCase rule does not give: webhooks have some of their own."""
-_PLAIN: Final[Mapping[Any, frozenset[type]]] = {
-    **{kind: frozenset({kind}) for kind in (str, int, float, bool)},
-    **{kind | None: frozenset({kind, NoneType}) for kind in (str, int, float, bool)},
-}
-"""The classes that a field of plain values may hold, by its type."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_TIME = re.compile(r"(-)?([0-9]{1,15})(?:\.([0-9]{1,9}))?")
 
@@ -164,45 +158,19 @@ def _naming_keys(structure: Callable[..., Any], keys: Mapping[str, str]) -> Call
     return hook
 
 
-def _taken_as_it_is(field: "attrs.Attribute[Any]") -> "attrs.Attribute[Any]":
-    """Let cattrs copy a plain value: it does so where a field has a converter, and our classes have none.
-
-    Calling a hook for every string would cost a third of reading a customer; `_checks_of` looks at all of
-    them at once instead.
-    """
-    return field.evolve(converter=str) if field.type in _PLAIN else field
-
-
-def _checks_of(
-    fields: "list[attrs.Attribute[Any]]",
-) -> list[tuple[Callable[[Any], tuple[Any, ...]], frozenset[type]]]:
-    """Give what reads all fields of one kind of plain value, and the classes they may have, kind by kind."""
-    names: dict[frozenset[type], list[str]] = {}
-    for field in fields:
-        if field.type in _PLAIN:
-            names.setdefault(_PLAIN[field.type], []).append(field.name)
-    # a name twice where there is but one: attrgetter gives a tuple only for several
-    return [(attrgetter(*each, each[0]), kinds) for kinds, each in names.items()]
-
-
 def _make_structure_hook(model: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
     """Read one model: absent parts give their defaults, and keys that no field has go to `extra`."""
     keys = _keys(model)
     known = frozenset(keys.values())
     is_known = known.issuperset
-    detailed = converter.detailed_validation
-    fields = list(attrs.fields(model))
-    structure: Callable[..., Any] = make_dict_structure_fn_from_attrs(
-        fields if detailed else [_taken_as_it_is(field) for field in fields],
+    structure: Callable[..., Any] = make_dict_structure_fn(
         model,
         converter,
         _cattrs_forbid_extra_keys=False,
-        _cattrs_prefer_attrib_converters=True,
         extra=override(omit=True),
         **_renames(model),
     )
-    checks = [] if detailed else _checks_of(fields)
-    if detailed:
+    if converter.detailed_validation:
         structure = _naming_keys(structure, keys)
     # parts that are models themselves: null, an empty list (PHP's empty object) and opaque values do occur
     parts = [keys[field.name] for field in attrs.fields(model) if attrs.has(field.type or NoneType)]
@@ -214,9 +182,6 @@ def _make_structure_hook(model: type[Any], converter: Converter) -> Callable[[An
             if key in value and value[key].__class__ is not dict:
                 return hook_opaque(value)
         instance = structure(value, model)
-        for values_of, kinds in checks:
-            if not kinds.issuperset(map(type, values_of(instance))):
-                raise _UnfitValueError("a plain value of the wrong kind")  # the detailed reading says which
         if not is_known(value):
             extra = {key: part for key, part in value.items() if key not in known}
             instance = attrs.evolve(instance, extra=extra)
