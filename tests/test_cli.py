@@ -535,7 +535,8 @@ def test_ctrl_c_ends_the_demo(environment: dict[str, str]) -> None:
         assert running.stdout is not None
         assert running.stderr is not None
         assert b"embedded" in running.stdout.readline()
-        running.stdout.readline()
+        # a line about the work under way: before that, Python may still be setting up its event loop
+        assert any(b" done, " in line for line in running.stdout)
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 130
         assert running.stderr.read().decode() == "helpcrunch: interrupted\n"

@@ -94,6 +94,9 @@ async def test_cancellation_frees_the_turn_and_the_connection(where: str) -> Non
                 await asyncio.sleep(0)
             elif where == "in back-off":
                 server.fail_next(1, "503")
+                opened = client._shared.open
+                assert opened is not None
+                opened.requester._random = lambda: 0.9  # hence almost half a second
             elif where == "before the answer":
                 server.fail_next(1, "hang")
             elif where == "mid-body":
