@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check lint bench format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/helpcrunch demo
@@ -11,7 +11,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/pytest --cov --cov-report=term
 
-check: test
+check: test lint
+
+# the benchmarks are type-checked too, against the peers they import
+lint: $(VENV)/.bench
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
