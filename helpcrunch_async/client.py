@@ -147,9 +147,8 @@ class HelpCrunchClient:
         self._is_view = False
 
     def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__} of {getattr(self, '_base_url', '?')}>"  # also half made, in a traceback
-        )
+        url = getattr(self, "_base_url", "?")  # a traceback may show a client that is half made
+        return f"<{type(self).__name__} of {url}>"
 
     async def open(self) -> None:
         """Open the session and find the account's limiter; `async with` does it.

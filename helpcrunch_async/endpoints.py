@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-from helpcrunch_async.protocol import JSON, Request
+from helpcrunch_async.protocol import JSON, Request, path_segment
 
 
 @frozen
@@ -27,7 +27,7 @@ class Endpoint:
         body: JSON = None,
     ) -> Request:
         """Make a request to this endpoint."""
-        path = self.path if resource_id is None else self.path.replace("{id}", str(resource_id))
+        path = self.path if resource_id is None else self.path.replace("{id}", path_segment(resource_id))
         return Request(self.method, path, self.path, self.repeatable, query, body)
 
 

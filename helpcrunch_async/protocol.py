@@ -152,6 +152,8 @@ def _is_loopback(host: str) -> bool:
 
 def path_segment(value: str | int) -> str:
     """Write one value as exactly one segment of a path."""
+    if value.__class__ is int:
+        return str(value)  # needs no quoting
     segment = quote(str(value), safe="")
     if segment in {"", ".", ".."}:
         raise ValueError("an empty or dotted path segment would name another resource")

@@ -163,6 +163,6 @@ class Lesson:
             self._step = min(_LARGEST_STEP, 2 * self._step)
         return factor
 
-    def climbed(self, at: float) -> None:
+    def end_climb(self) -> None:
         """End the climb: what was told is reached again."""
-        self._climb_at = at
+        self._climb_at = inf

@@ -6,7 +6,7 @@ hard window; and correct that one number by counting what was accepted (`lesson.
 """
 
 from collections import deque
-from math import ceil, inf
+from math import ceil
 from typing import Final
 
 from helpcrunch_async.rate_limit.lesson import Contact, Lesson
@@ -92,10 +92,10 @@ class ToldPace:
         window_frees = self.probe_due(now)
         if window_frees > now + INSTANT:
             return priority, window_frees
-        if now >= self._next - _EARLY - INSTANT:
+        if self._is_due(now):
             return priority, now
         ahead: Priority = "interactive" if line.waiting("interactive") else "bulk"
-        if self.admits(now, ahead, line.waiting(ahead), in_flight):
+        if self._may_lump(ahead, line.waiting(ahead), in_flight):
             return ahead, now
         return priority, self._next
 
@@ -103,8 +103,12 @@ class ToldPace:
         """Let one go that is due, or that goes ahead with the rest of a lump that fits."""
         if self.probe_due(now) > now + INSTANT:
             return False
-        if now >= self._next - _EARLY - INSTANT:
-            return True
+        return self._is_due(now) or self._may_lump(priority, lump, in_flight)
+
+    def _is_due(self, now: float) -> bool:
+        return now >= self._next - _EARLY - INSTANT
+
+    def _may_lump(self, priority: Priority, lump: int, in_flight: int) -> bool:
         return self._fits(priority, lump) and (in_flight < int(self._width) or not in_flight)
 
     def _fits(self, priority: Priority, lump: int) -> bool:
@@ -139,7 +143,7 @@ class ToldPace:
         gap = self.gap
         pressed = now <= self._next + gap
         grant = Grant(now, depth=max(0.0, self._next - now) / gap)
-        if line or (not probe and now < self._next - _EARLY - INSTANT):
+        if line or not (probe or self._is_due(now)):
             self._credit = max(0.0, self._credit - 1)
         self._next = max(self._next, now - _EARLY) + gap
         self._earned_at = now
@@ -186,4 +190,4 @@ class ToldPace:
             self._set_calls(min(float(self.limit), self.calls * factor))
             self.burst = min(self.most, self.burst * factor)
             if self.calls >= self.limit and self.burst >= self.most:
-                self._lesson.climbed(inf)
+                self._lesson.end_climb()
