@@ -1,6 +1,11 @@
 """Checks of arguments: a clear error before anything is sent."""
 
+from datetime import UTC, datetime, timedelta
 from math import isfinite
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
@@ -54,3 +59,35 @@ def check_id(value: object, what: str = "customer id") -> int:
     if value < 1:
         raise ValueError(f"a {what} is a positive int, not {value}")
     return value
+
+
+def check_text(what: str, text: object) -> str:
+    """Take text that is not empty.
+
+    Raises:
+        TypeError: it is not a str.
+        ValueError: it is empty.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a str, not {type(text).__name__}")
+    if not text:
+        raise ValueError(f"{what} is empty")
+    return text
+
+
+def unix_second(what: str, moment: object, *, up: bool = False) -> int:
+    """Give the Unix second that a moment lies in, or with `up` the next unless it begins right then.
+
+    Raises:
+        TypeError: it is not a datetime.
+        ValueError: it is naive, or before 1970.
+    """
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{what} is an aware datetime, not {type(moment).__name__}")
+    if moment.utcoffset() is None:
+        raise ValueError(f"{what} is an aware datetime, and {moment} is naive: in which time zone?")
+    # whole numbers throughout: timestamp() is a float and knows microseconds only roughly
+    second = -((_EPOCH - moment) // _SECOND) if up else (moment - _EPOCH) // _SECOND
+    if second < 0:
+        raise ValueError(f"{what} is not before 1970, as {moment} is")
+    return second

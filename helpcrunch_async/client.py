@@ -2,22 +2,71 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from copy import copy
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Literal, Protocol, Self, TypeVar, overload
+from typing import Any, Final, Literal, Protocol, Self, TypeVar, Unpack, cast, get_args, overload
 
 import attrs
 from attrs import define, field
 
-from helpcrunch_async.checks import check_count, check_flag, check_id
+from helpcrunch_async.batch import update_in_batches
+from helpcrunch_async.checks import check_count, check_flag, check_id, check_text
 from helpcrunch_async.converter import structure_one, structure_page
-from helpcrunch_async.endpoints import GET_CUSTOMER, LIST_CUSTOMERS, SEARCH_CUSTOMERS, sorting
-from helpcrunch_async.errors import ClientClosedError, HelpCrunchError
-from helpcrunch_async.listing import Listing
-from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust
-from helpcrunch_async.models import Customer, Lookup, Page
+from helpcrunch_async.endpoints import (
+    ASSIGN_CHAT,
+    CREATE_CHAT,
+    CREATE_CUSTOMER,
+    CREATE_EVENT,
+    CREATE_MESSAGE,
+    DELETE_CUSTOMER,
+    GET_CHAT,
+    GET_CUSTOMER,
+    GET_ORGANIZATION,
+    LIST_AGENTS,
+    LIST_APPLICATIONS,
+    LIST_CHATS,
+    LIST_CUSTOMERS,
+    LIST_DEPARTMENTS,
+    LIST_MESSAGES,
+    MARK_CHAT_READ_BY_AGENT,
+    MARK_CHAT_READ_BY_CUSTOMER,
+    RATE_CHAT,
+    REPLACE_CUSTOMER,
+    SEARCH_CHATS,
+    SEARCH_CUSTOMERS,
+    SET_CHAT_DEPARTMENT,
+    SET_CHAT_STATUS,
+    SNOOZE_CHAT,
+    TAG_CUSTOMER,
+    UNSUBSCRIBE_AGENT,
+    UNTAG_CUSTOMER,
+    UPDATE_CUSTOMER,
+    Endpoint,
+    sorting,
+)
+from helpcrunch_async.errors import ClientClosedError, DecodeError, HelpCrunchError, NotFoundError
+from helpcrunch_async.listing import PAGE_LIMIT, Listing
+from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust, first_match
+from helpcrunch_async.models import (
+    Agent,
+    Application,
+    BatchOutcome,
+    Chat,
+    Customer,
+    CustomValue,
+    Department,
+    Event,
+    Lookup,
+    Message,
+    Organization,
+    Page,
+    Rating,
+    Tag,
+)
+from helpcrunch_async.models.vocabulary import spell_status
 from helpcrunch_async.protocol import (
     BASE_URL,
     JSON,
@@ -29,12 +78,34 @@ from helpcrunch_async.protocol import (
 from helpcrunch_async.rate_limit import Limiter, Priority, limiter_of_account
 from helpcrunch_async.requester import CallOptions, Requester, within
 from helpcrunch_async.retry import RetryPolicy
-from helpcrunch_async.search import Customers, Filter, Query, body_of
+from helpcrunch_async.search import (
+    EMAIL,
+    USER_ID,
+    Chats,
+    Customers,
+    Filter,
+    Query,
+    body_of,
+    check_rating,
+)
 from helpcrunch_async.session import SessionFactory, Transport, open_session
 from helpcrunch_async.unset import UNSET, Unset
+from helpcrunch_async.writes import (
+    CustomerFields,
+    CustomerUpdate,
+    batch_item,
+    changes_body,
+    customer_body,
+    moment_text,
+    some_tags,
+    values_of,
+    whole_customer_body,
+)
 
 CustomerSort = Literal["firstSeen", "lastSeen"]
-_CUSTOMER_SORTS: Final = ("firstSeen", "lastSeen")
+_CUSTOMER_SORTS: Final[tuple[CustomerSort, ...]] = get_args(CustomerSort)
+ChatSort = Literal["createdAt", "lastCustomerMessageAt", "lastMessageAt", "closedAt"]
+_CHAT_SORTS: Final[tuple[ChatSort, ...]] = get_args(ChatSort)
 Order = Literal["asc", "desc"]
 
 
@@ -48,6 +119,7 @@ class HasId(Protocol):
 
 
 Row = TypeVar("Row", bound=HasId)
+Model = TypeVar("Model")
 
 
 @define(eq=False)
@@ -249,8 +321,7 @@ class HelpCrunchClient:
         options = self._options
         if self._coalesce:
             return await self._get_folded(customer_id, options)
-        body = await self._send(GET_CUSTOMER.request(customer_id), options)
-        return structure_one(body, Customer)
+        return await self._one(GET_CUSTOMER.request(customer_id), Customer)
 
     async def _get_folded(self, customer_id: int, options: CallOptions) -> Customer:
         """Get one customer in a request that others may share; the patience stays the caller's own."""
@@ -373,9 +444,7 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-customers-v1
         """
         query = sorting("customers", _CUSTOMER_SORTS, sort, order)
-        return self._list(
-            lambda page: LIST_CUSTOMERS.request(query={**query, **page}), Customer, offset=offset, limit=limit
-        )
+        return self._list(LIST_CUSTOMERS, Customer, query=query, offset=offset, limit=limit)
 
     def search_customers(
         self,
@@ -405,30 +474,630 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1
         """
         query = {**body_of(filter, "customers"), **sorting("customers", _CUSTOMER_SORTS, sort, order)}
-        return self._list(
-            lambda page: SEARCH_CUSTOMERS.request(body={**query, **page}),
-            Customer,
-            offset=offset,
-            limit=limit,
+        return self._list(SEARCH_CUSTOMERS, Customer, body=query, offset=offset, limit=limit)
+
+    async def find_customer(
+        self, *, user_id: str | Unset = UNSET, email: str | Unset = UNSET
+    ) -> Customer | None:
+        """Find one customer by your own id, or by e-mail; None when there is none.
+
+        An e-mail is not unique to a customer: of several, the one seen last comes. Case does not count in an
+        e-mail, and counts in your own id. A search may lag behind a change made a moment ago.
+
+        Args:
+            user_id: the id that you gave the customer, never HelpCrunch's.
+            email: the whole address.
+
+        Raises:
+            TypeError: not exactly one of the two, or not a str.
+            ValueError: it is empty.
+            DecodeError: HelpCrunch answered with other customers than were asked for.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1
+        """
+        if (user_id is UNSET) == (email is UNSET):
+            raise TypeError("find_customer takes either user_id or email")
+        by_email = email is not UNSET
+        wanted = email if by_email else user_id
+        field = EMAIL if by_email else USER_ID
+        query = field.equals(cast("str", wanted))
+        body = {**body_of(query, "customers"), **sorting("customers", _CUSTOMER_SORTS, "lastSeen", "desc")}
+        request = SEARCH_CUSTOMERS.request(body={**body, "limit": PAGE_LIMIT, "offset": 0})
+        page = await self._page(request, Customer, 0, self._options)
+        return first_match(
+            page.items,
+            cast("str", wanted),
+            lambda customer: customer.email if by_email else customer.user_id,
+            folding_case=by_email,
         )
+
+    async def create_customer(self, **fields: Unpack[CustomerFields]) -> Customer:
+        """Create a customer; no field is required, and name, email or user_id are recommended.
+
+        Sent again only when it certainly never left: HelpCrunch documents no way to tell a repetition from a
+        second customer. A `user_id` that is taken is refused by newer answers; an older client got the
+        existing customer back instead.
+
+        Args:
+            fields: see `CustomerFields`.
+
+        Raises:
+            BadRequestError: a value that HelpCrunch does not take; `code` is `invalid_userId_value` for a
+                user_id that is taken.
+            HelpCrunchError: see `errors`; with `outcome_unknown` the customer may have been created.
+            TypeError, ValueError: a field that does not exist, or a wrong value; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/create-customer-v1
+        """
+        return await self._one(CREATE_CUSTOMER.request(body=customer_body(fields)), Customer)
+
+    async def update_customer(self, customer_id: int, **fields: Unpack[CustomerFields]) -> Customer:
+        """Change some fields of a customer: what is left out stays as it is, None clears.
+
+        Args:
+            customer_id: HelpCrunch's id, a positive int.
+            fields: see `CustomerFields`; `tags` and `custom_data` replace what is there.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            BadRequestError: a value that HelpCrunch does not take.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id, nothing to change, a field that does not exist, or a wrong
+                value; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/update-customer-v1 (PATCH)
+        """
+        check_id(customer_id)
+        return await self._one(UPDATE_CUSTOMER.request(customer_id, body=changes_body(fields)), Customer)
+
+    async def replace_customer(self, customer_id: int, **fields: Unpack[CustomerFields]) -> Customer:
+        """Replace a customer: WHATEVER IS LEFT OUT IS CLEARED; `update_customer` changes single fields.
+
+        HelpCrunch's page says in one place that what is left out of a PUT becomes null, and in another that
+        it stays. So every writable field is sent, an explicit null for what is left out, which both
+        readings answer alike.
+
+        Args:
+            customer_id: HelpCrunch's id, a positive int.
+            fields: see `CustomerFields`.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            BadRequestError: a value that HelpCrunch does not take.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id, a field that does not exist, or a wrong value; nothing was
+                sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/update-customer-v1 (PUT)
+        """
+        check_id(customer_id)
+        body = whole_customer_body(fields)
+        return await self._one(REPLACE_CUSTOMER.request(customer_id, body=body), Customer)
+
+    async def batch_update_customers(
+        self, updates: Iterable[CustomerUpdate] | AsyncIterable[CustomerUpdate]
+    ) -> list[BatchOutcome]:
+        """Update any number of customers, ten a request; gives an outcome for each, in the order given.
+
+            await client.batch_update_customers([{"customer": 7, "company": "Quill AG"}, ...])
+
+        A batch that HelpCrunch refuses is sent again customer by customer, to tell the bad update from the
+        good ones. Whether what an update leaves out stays as it is, is not documented for a batch; its
+        documented example only makes sense if it does. `update_customer` is sure. The updates share one
+        `deadline`.
+
+        Args:
+            updates: mappings that hold `customer`, HelpCrunch's id, and the fields to change as
+                `update_customer` takes them. Updates of one customer are made in the order given.
+
+        Raises:
+            TypeError, ValueError: one of them is wrong; nothing was sent.
+            ClientClosedError: the client is not open.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/batch-update-customers-v1
+        """
+        if isinstance(updates, AsyncIterable):
+            updates = [each async for each in updates]
+        items = [batch_item(each) for each in updates]
+        return await update_in_batches(self._opened().requester, self._bulk_options, items)
+
+    async def delete_customer(self, customer_id: int) -> None:
+        """Delete a customer.
+
+        When an attempt got no answer and the next one finds no such customer, that counts as deleted.
+
+        Args:
+            customer_id: HelpCrunch's id, a positive int.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/delete-customer-v1
+        """
+        check_id(customer_id)
+        await self._send(DELETE_CUSTOMER.request(customer_id), self._options)
+
+    async def tag_customer(self, customer_id: int, tags: Iterable[str | Tag]) -> Customer:
+        """Add tags to a customer; those that the account does not know yet are created.
+
+        Args:
+            customer_id: HelpCrunch's id, a positive int.
+            tags: names, or `Tag`s to give a new tag a colour; HelpCrunch's own choice is #c377e0.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id, no tag, an empty name, or one name with two colours; nothing
+                was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/tag-customer-v1
+        """
+        check_id(customer_id)
+        return await self._one(TAG_CUSTOMER.request(customer_id, body=some_tags(tags)), Customer)
+
+    async def untag_customer(self, customer_id: int, tags: Iterable[str | Tag]) -> Customer:
+        """Take tags off a customer.
+
+        The request is a DELETE with a body, as HelpCrunch documents it; some proxies drop such bodies.
+
+        Args:
+            customer_id: HelpCrunch's id, a positive int.
+            tags: names, or `Tag`s, of which only the name counts.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id, no tag, or an empty name; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/untag-customer-v1
+        """
+        check_id(customer_id)
+        body = some_tags(tags, with_colors=False)
+        return await self._one(UNTAG_CUSTOMER.request(customer_id, body=body), Customer)
+
+    # Events
+
+    async def create_event(
+        self, customer_id: int, name: str, data: Mapping[str, CustomValue] | None = None
+    ) -> Event:
+        """Record something that a customer did.
+
+        Sent again only when it certainly never left: a repetition would be a second event.
+
+        Args:
+            customer_id: HelpCrunch's id, a positive int.
+            name: what happened, such as "Upgrade".
+            data: more about it, names and scalars; every documented example has some.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            HelpCrunchError: see `errors`; with `outcome_unknown` the event may have been recorded.
+            TypeError, ValueError: a wrong argument; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/add-customer-event-v1
+        """
+        body: dict[str, Any] = {"customer": check_id(customer_id), "name": check_text("name", name)}
+        if data is not None:
+            body["data"] = values_of("data", data)
+        return await self._one(CREATE_EVENT.request(body=body), Event)
+
+    # Chats
+
+    def list_chats(
+        self,
+        *,
+        sort: ChatSort | None = None,
+        order: Order | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Listing[Chat]:
+        """List chats; nothing is sent before the listing is used.
+
+        Args:
+            sort: "createdAt", "lastCustomerMessageAt", "lastMessageAt" or "closedAt"; None leaves it to
+                HelpCrunch. The first is the steadiest while chats go on.
+            order: "asc" or "desc".
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Raises:
+            ValueError: an unknown sort or order.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-chats-v1
+        """
+        query = sorting("chats", _CHAT_SORTS, sort, order)
+        return self._list(LIST_CHATS, Chat, query=query, offset=offset, limit=limit)
+
+    def search_chats(
+        self,
+        filter: Query[Chats] | Filter[Chats],  # noqa: A002 - the API's own word
+        *,
+        sort: ChatSort | None = None,
+        order: Order | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Listing[Chat]:
+        """Search chats; nothing is sent before the listing is used.
+
+            unrated = all_of(CHAT_STATUS.equals("closed"), CHAT_CLOSED_AT.since(yesterday))
+            async for chat in client.search_chats(unrated): ...
+
+        Args:
+            filter: made with `helpcrunch_async.search`.
+            sort: as in `list_chats`.
+            order: "asc" or "desc".
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Raises:
+            TypeError: not a filter or query of chats.
+            ValueError: an unknown sort or order.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/search-chats-v1
+        """
+        query = {**body_of(filter, "chats"), **sorting("chats", _CHAT_SORTS, sort, order)}
+        return self._list(SEARCH_CHATS, Chat, body=query, offset=offset, limit=limit)
+
+    async def get_chat(self, chat_id: int) -> Chat:
+        """Get one chat.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+
+        Raises:
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-chat-v1
+        """
+        return await self._one(GET_CHAT.request(check_id(chat_id, "chat id")), Chat)
+
+    async def create_chat(
+        self,
+        customer_id: int,
+        *,
+        application_id: int,
+        assignee_id: int | None = None,
+        department_id: int | None = None,
+    ) -> Chat:
+        """Create a chat, empty until the first message; HelpCrunch advises to send one.
+
+        Sent again only when it certainly never left: a repetition would be a second chat.
+
+        Args:
+            customer_id: whose chat, HelpCrunch's id.
+            application_id: through what: see `list_applications`.
+            assignee_id: the agent to assign it to.
+            department_id: the department to put it in.
+
+        Raises:
+            BadRequestError: there is no such customer, application, agent or department.
+            HelpCrunchError: see `errors`; with `outcome_unknown` the chat may have been created.
+            TypeError, ValueError: not an id; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/create-chat-v1
+        """
+        body = {
+            "customer": check_id(customer_id),
+            "application": check_id(application_id, "application id"),
+        }
+        if assignee_id is not None:
+            body["assignee"] = check_id(assignee_id, "agent id")
+        if department_id is not None:
+            body["department"] = check_id(department_id, "department id")
+        return await self._one(CREATE_CHAT.request(body=body), Chat)
+
+    async def set_chat_status(self, chat_id: int, status: str) -> Chat:
+        """Set the status of a chat.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            status: see `ChatStatus`; a known one is sent as the newest page spells it, another as it is.
+
+        Raises:
+            BadRequestError: not a status, or not one that this chat can have.
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: a wrong argument; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/update-chat-status-v1
+        """
+        return await self._change_chat(
+            SET_CHAT_STATUS, chat_id, status=spell_status(check_text("status", status))
+        )
+
+    async def assign_chat(self, chat_id: int, agent_id: int | None) -> Chat:
+        """Assign a chat to an agent, or with None to nobody, which only the newest page documents.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            agent_id: the agent's id: see `list_agents`.
+
+        Raises:
+            BadRequestError: there is no such agent.
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/update-chat-assignee-v1
+        """
+        assignee = None if agent_id is None else check_id(agent_id, "agent id")
+        return await self._change_chat(ASSIGN_CHAT, chat_id, assignee=assignee)
+
+    async def set_chat_department(self, chat_id: int, department_id: int) -> Chat:
+        """Put a chat into a department.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            department_id: see `list_departments`.
+
+        Raises:
+            BadRequestError: there is no such department.
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/update-chat-department-v1
+        """
+        department = check_id(department_id, "department id")
+        return await self._change_chat(SET_CHAT_DEPARTMENT, chat_id, department=department)
+
+    async def snooze_chat(self, chat_id: int, until: datetime | None) -> Chat:
+        """Snooze a chat until a moment, or with None wake it.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            until: aware; sent as whole Unix seconds.
+
+        Raises:
+            BadRequestError: a moment that HelpCrunch does not take.
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id, or not an aware datetime; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/snooze-chat-v1
+        """
+        moment = None if until is None else moment_text("until", until)
+        return await self._change_chat(SNOOZE_CHAT, chat_id, snoozedUntil=moment)
+
+    async def rate_chat(self, chat_id: int, rating: Rating) -> Chat:
+        """Rate a closed chat, for its customer.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            rating: "perfect", "great", "average", "poor" or "very poor".
+
+        Raises:
+            BadRequestError: the chat is not closed.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: not an id, or another rating; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/chat-rating-rest-api
+        """
+        return await self._change_chat(RATE_CHAT, chat_id, rating=check_rating("rating", rating))
+
+    async def mark_chat_read_by_agent(self, chat_id: int, read: bool = True) -> Chat:  # noqa: FBT001, FBT002 - `read` says what it is, and is mostly left out
+        """Mark a chat as read, or with False as unread, by the agents.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            read: whether it is read.
+
+        Raises:
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: a wrong argument; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/read-chat-rest-api-1
+        """
+        return await self._change_chat(MARK_CHAT_READ_BY_AGENT, chat_id, read=check_flag("read", read))
+
+    async def mark_chat_read_by_customer(self, chat_id: int, read: bool = True) -> Chat:  # noqa: FBT001, FBT002 - as above
+        """Mark a chat as read, or with False as unread, by the customer.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            read: whether it is read.
+
+        Raises:
+            NotFoundError: there is no such chat.
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+            TypeError, ValueError: a wrong argument; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/read-chat-rest-api-1
+        """
+        return await self._change_chat(MARK_CHAT_READ_BY_CUSTOMER, chat_id, read=check_flag("read", read))
+
+    # Messages
+
+    def list_messages(self, chat_id: int, *, offset: int = 0, limit: int | None = None) -> Listing[Message]:
+        """List the messages of a chat, newest first; nothing is sent before the listing is used.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Raises:
+            TypeError, ValueError: not an id.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-messages-v1
+        """
+        check_id(chat_id, "chat id")
+        return self._list(LIST_MESSAGES, Message, resource_id=chat_id, offset=offset, limit=limit)
+
+    async def send_message(
+        self, chat_id: int, text: str, *, agent_id: int | None = None, markdown: str | None = None
+    ) -> Message:
+        """Send a message to a chat: as an agent, or without one as the chat's customer.
+
+        Sent again only when it certainly never left: a repetition would be a second message.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            text: the plain text.
+            agent_id: who speaks: see `list_agents`; None is the customer.
+            markdown: the same in Markdown, which HelpCrunch prefers; it comes back as the message's text.
+
+        Raises:
+            NotFoundError: there is no such chat.
+            BadRequestError: there is no such agent, or something else that HelpCrunch does not take.
+            HelpCrunchError: see `errors`; with `outcome_unknown` the message may have been sent.
+            TypeError, ValueError: a wrong argument; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/create-message-v1
+        """
+        return await self._create_message("message", chat_id, text, agent_id, markdown)
+
+    async def send_private_note(
+        self, chat_id: int, text: str, *, agent_id: int | None = None, markdown: str | None = None
+    ) -> Message:
+        """Leave a note in a chat that only the team sees.
+
+        Sent again only when it certainly never left: a repetition would be a second note.
+
+        Args:
+            chat_id: HelpCrunch's id, a positive int.
+            text: the plain text.
+            agent_id: whose note it is. HelpCrunch documents notes with an agent; another client leaves it
+                out, and treats that as working.
+            markdown: the same in Markdown, which HelpCrunch prefers; it comes back as the note's text.
+
+        Raises:
+            NotFoundError: there is no such chat.
+            BadRequestError: there is no such agent, or something else that HelpCrunch does not take.
+            HelpCrunchError: see `errors`; with `outcome_unknown` the note may have been left.
+            TypeError, ValueError: a wrong argument; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/create-message-v1
+        """
+        return await self._create_message("private", chat_id, text, agent_id, markdown)
+
+    async def _create_message(
+        self, kind: str, chat_id: int, text: str, agent_id: int | None, markdown: str | None
+    ) -> Message:
+        body = {"chat": check_id(chat_id, "chat id"), "text": check_text("text", text), "type": kind}
+        if agent_id is not None:
+            body["agent"] = check_id(agent_id, "agent id")
+        if markdown is not None:
+            body["markdownText"] = check_text("markdown", markdown)
+        return await self._one(CREATE_MESSAGE.request(body=body), Message)
+
+    # Team
+
+    def list_agents(self, *, offset: int = 0, limit: int | None = None) -> Listing[Agent]:
+        """List the team's members, the chatbot among them; nothing is sent before the listing is used.
+
+        Args:
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-agents-v1
+        """
+        return self._list(LIST_AGENTS, Agent, offset=offset, limit=limit)
+
+    async def unsubscribe_agent(self, agent_id: int) -> None:
+        """Unsubscribe an agent from HelpCrunch's newsletters.
+
+        Sent again only when it certainly never left: it is a GET by its verb alone.
+
+        Args:
+            agent_id: HelpCrunch's id, a positive int.
+
+        Raises:
+            NotFoundError: there is no such agent.
+            HelpCrunchError: see `errors`; with `outcome_unknown` the agent may be unsubscribed.
+            TypeError, ValueError: not an id; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/unsubscribe-agent-v1
+        """
+        check_id(agent_id, "agent id")
+        await self._send(UNSUBSCRIBE_AGENT.request(agent_id), self._options)
+
+    def list_departments(self, *, offset: int = 0, limit: int | None = None) -> Listing[Department]:
+        """List the departments and their agents; nothing is sent before the listing is used.
+
+        Args:
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-departments-v1
+        """
+        return self._list(LIST_DEPARTMENTS, Department, offset=offset, limit=limit)
+
+    def list_applications(self, *, offset: int = 0, limit: int | None = None) -> Listing[Application]:
+        """List what customers write through; nothing is sent before the listing is used.
+
+        HelpCrunch's page about it was not to be read; that it is paged like the others is inferred.
+
+        Args:
+            offset: rows to skip.
+            limit: rows to give at most; None gives all.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-applications-v1
+        """
+        return self._list(LIST_APPLICATIONS, Application, offset=offset, limit=limit)
+
+    async def get_organization(self) -> Organization:
+        """Get the account itself.
+
+        Raises:
+            HelpCrunchError: see `errors`; failures on the way are retried first.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/get-organization-v1
+        """
+        return await self._one(GET_ORGANIZATION.request(), Organization)
 
     # Behind the methods
 
     def _list(
         self,
-        request_of: Callable[[Mapping[str, int]], Request],
+        endpoint: Endpoint,
         model: type[Row],
         *,
+        resource_id: int | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
         offset: int,
         limit: int | None,
     ) -> Listing[Row]:
-        """List rows that have an id, by a request for one page of them."""
+        """List rows that have an id; limit and offset go into the body where there is one."""
 
         async def fetch_page(offset: int, limit: int) -> Page[Row]:
-            request = request_of({"limit": limit, "offset": offset})
-            return structure_page(await self._send(request, self._bulk_options), model, offset=offset)
+            part = {"limit": limit, "offset": offset}
+            if body is not None:
+                request = endpoint.request(resource_id, body={**body, **part})
+            else:
+                request = endpoint.request(resource_id, query={**(query or {}), **part})
+            return await self._page(request, model, offset, self._bulk_options)
 
         return Listing(fetch_page, lambda row: row.id, offset=offset, limit=limit)
+
+    async def _page(self, request: Request, model: type[Row], offset: int, options: CallOptions) -> Page[Row]:
+        try:
+            reply = await self._send(request, options)
+        except NotFoundError:
+            if request.body is None:
+                raise
+            return Page((), None, offset)  # how one client knows a search that found nothing
+        return structure_page(reply, model, offset=offset)
+
+    async def _change_chat(self, endpoint: Endpoint, chat_id: int, **change: JSON) -> Chat:
+        """Change one thing of a chat; its id stands in the body."""
+        return await self._one(endpoint.request(body={"id": check_id(chat_id, "chat id"), **change}), Chat)
+
+    async def _one(self, request: Request, model: type[Model]) -> Model:
+        """Send a request that is answered by one object."""
+        body = await self._send(request, self._options)
+        try:
+            return structure_one(body, model)
+        except DecodeError as error:
+            error.outcome_unknown = request.changes
+            raise
 
     async def _send(self, request: Request, options: CallOptions) -> JSON:
         return await self._opened().requester.send(request, options)

@@ -17,7 +17,7 @@ from cattrs import AttributeValidationNote, ClassValidationError, Converter, tra
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from helpcrunch_async.errors import DecodeError
-from helpcrunch_async.models import CustomValue, Page
+from helpcrunch_async.models import CustomValue, Event, Message, Page
 from helpcrunch_async.models.webhook import (
     ChatEvent,
     CustomerEvent,
@@ -43,8 +43,10 @@ _CHAT_ID_KEY: Final = {"chat_id": "chat_id"}
 _SPELT_OTHERWISE: Final[Mapping[type, Mapping[str, str]]] = {
     **dict.fromkeys((ChatEvent, CustomerEvent, MessageEvent, UnknownEvent), _EVENT_KEYS),
     **dict.fromkeys((WebhookChat, WebhookChatMessage), _CHAT_ID_KEY),
+    Message: {"chat_id": "chat"},
+    Event: {"customer_id": "customer"},
 }
-"""The keys that the camelCase rule does not give: webhooks have some of their own."""
+"""The keys that the camelCase rule does not give: ids without "Id", and webhooks have some of their own."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_TIME = re.compile(r"(-)?([0-9]{1,15})(?:\.([0-9]{1,9}))?")
 
@@ -228,7 +230,26 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_unstructure_hook(datetime, _unix_seconds)
 
     converter.register_structure_hook_factory(_is_row, _make_row_hook)
+    converter.register_structure_hook_factory(_is_optional_model, _make_optional_hook)
     return converter
+
+
+def _is_optional_model(kind: Any) -> bool:
+    kinds = get_args(kind)
+    return len(kinds) == 2 and kinds[1] is NoneType and attrs.has(kinds[0])
+
+
+def _make_optional_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
+    """Read a part that may be absent: null, an empty list (PHP's empty object), or a bare id."""
+    model = get_args(kind)[0]
+    hook = converter.get_structure_hook(model)
+
+    def hook_optional(value: object, _: object) -> Any:
+        if value is None or value == []:
+            return None
+        return hook({"id": value} if value.__class__ is int else value, model)
+
+    return hook_optional
 
 
 def _is_row(kind: Any) -> bool:
@@ -236,15 +257,17 @@ def _is_row(kind: Any) -> bool:
 
 
 def _make_row_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], tuple[Any, ...]]:
-    """Read a list of one kind of item; null is an empty one."""
+    """Read a list of one kind of item; null or {} is an empty one, and an object alone is a list of one."""
     item = get_args(kind)[0]
     items: Any = GenericAlias(list, (item,))
     item_hook, list_hook = converter.get_structure_hook(item), converter.get_structure_hook(items)
     detailed = converter.detailed_validation
 
     def hook(value: object, _: object) -> tuple[Any, ...]:
-        if value is None:
+        if value is None or value == {}:
             return ()
+        if isinstance(value, Mapping):
+            value = [value]
         if not isinstance(value, list):
             raise _unfit("a list or null", value)
         if detailed:  # slower, and says which item does not fit
@@ -293,14 +316,19 @@ def structure_one(body: object, model: type[M]) -> M:
 
 
 def structure_page(body: object, model: type[M], *, offset: int) -> Page[M]:
-    """Read a page of rows: `data`, and the total at the top or under `meta`, where there is one.
+    """Read a page of rows, and the total where there is one: at the top, or under `meta`.
+
+    The rows stand under `data`, in the oldest answers under `messages`, and one client knew them as lists in
+    a list.
 
     Raises:
         DecodeError: as `structure`; a row that does not fit is named by its index.
     """
-    rows = body.get("data") if isinstance(body, dict) else None
+    rows = body.get("data", body.get("messages")) if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(rows, list):
         raise DecodeError("not a page of rows", problems=("$.data: expected a list",))
+    if rows and all(isinstance(row, list) for row in rows):
+        rows = [row for nested in rows for row in nested]
     meta = body.get("meta")
     total = body.get("total", meta.get("total") if isinstance(meta, dict) else None)
     items: list[M] = []

@@ -17,7 +17,11 @@ class Endpoint:
 
     method: str
     path: str
-    repeatable: bool
+    repeatable: bool = True
+    changes: bool = False
+    """Whether it changes something; a GET may, and a POST need not."""
+    acknowledges: bool = False
+    """Whether its answer says no more than "Ok"."""
 
     def request(
         self,
@@ -28,12 +32,55 @@ class Endpoint:
     ) -> Request:
         """Make a request to this endpoint."""
         path = self.path if resource_id is None else self.path.replace("{id}", path_segment(resource_id))
-        return Request(self.method, path, self.path, self.repeatable, query, body)
+        return Request(
+            self.method,
+            path,
+            self.path,
+            self.repeatable,
+            query,
+            body,
+            changes=self.changes,
+            acknowledges=self.acknowledges,
+        )
 
 
-LIST_CUSTOMERS: Final = Endpoint("GET", "customers", repeatable=True)
-SEARCH_CUSTOMERS: Final = Endpoint("POST", "customers/search", repeatable=True)
-GET_CUSTOMER: Final = Endpoint("GET", "customers/{id}", repeatable=True)
+LIST_CUSTOMERS: Final = Endpoint("GET", "customers")
+SEARCH_CUSTOMERS: Final = Endpoint("POST", "customers/search")
+GET_CUSTOMER: Final = Endpoint("GET", "customers/{id}")
+CREATE_CUSTOMER: Final = Endpoint("POST", "customers", changes=True, repeatable=False)
+REPLACE_CUSTOMER: Final = Endpoint("PUT", "customers/{id}", changes=True)
+UPDATE_CUSTOMER: Final = Endpoint("PATCH", "customers/{id}", changes=True)
+# what a batch answers is not documented
+BATCH_UPDATE_CUSTOMERS: Final = Endpoint("PUT", "customers/batch", changes=True, acknowledges=True)
+DELETE_CUSTOMER: Final = Endpoint("DELETE", "customers/{id}", changes=True, acknowledges=True)
+TAG_CUSTOMER: Final = Endpoint("PUT", "customers/{id}/tags", changes=True)
+UNTAG_CUSTOMER: Final = Endpoint("DELETE", "customers/{id}/tags", changes=True)
+
+CREATE_EVENT: Final = Endpoint("POST", "events", changes=True, repeatable=False)
+
+LIST_CHATS: Final = Endpoint("GET", "chats")
+SEARCH_CHATS: Final = Endpoint("POST", "chats/search")
+GET_CHAT: Final = Endpoint("GET", "chats/{id}")
+CREATE_CHAT: Final = Endpoint("POST", "chats", changes=True, repeatable=False)
+# these name their chat in the body
+SET_CHAT_STATUS: Final = Endpoint("PUT", "chats/status", changes=True)
+ASSIGN_CHAT: Final = Endpoint("PUT", "chats/assignee", changes=True)
+SET_CHAT_DEPARTMENT: Final = Endpoint("PUT", "chats/department", changes=True)
+SNOOZE_CHAT: Final = Endpoint("PUT", "chats/snooze", changes=True)
+RATE_CHAT: Final = Endpoint("PUT", "chats/rate", changes=True)
+MARK_CHAT_READ_BY_AGENT: Final = Endpoint("PUT", "chats/readByAgent", changes=True)
+MARK_CHAT_READ_BY_CUSTOMER: Final = Endpoint("PUT", "chats/readByCustomer", changes=True)
+
+LIST_MESSAGES: Final = Endpoint("GET", "chats/{id}/messages")
+CREATE_MESSAGE: Final = Endpoint("POST", "messages", changes=True, repeatable=False)
+
+LIST_AGENTS: Final = Endpoint("GET", "agents")
+UNSUBSCRIBE_AGENT: Final = Endpoint(
+    "GET", "agents/{id}/unsubscribe", changes=True, repeatable=False, acknowledges=True
+)
+LIST_DEPARTMENTS: Final = Endpoint("GET", "departments")
+LIST_APPLICATIONS: Final = Endpoint("GET", "applications")
+GET_ORGANIZATION: Final = Endpoint("GET", "organization")
 
 _ORDERS: Final = ("asc", "desc")
 

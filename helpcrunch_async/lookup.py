@@ -11,7 +11,7 @@ Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -277,3 +277,21 @@ class _Source:
             result = error
         self._results.extend([result] * self._asked.pop(customer_id))
         self._news.set()
+
+
+def first_match(
+    found: Sequence[Customer], wanted: str, value_of: Callable[[Customer], str | None], *, folding_case: bool
+) -> Customer | None:
+    """Give the first of the customers found who has the value wanted.
+
+    Raises:
+        DecodeError: there are some, and none is like what was asked for: the search ignored its filter.
+    """
+    folded = wanted.casefold()
+    alike = [customer for customer in found if (value_of(customer) or "").casefold() == folded]
+    if found and not alike:
+        raise DecodeError(
+            "the search answered with other customers than were asked for",
+            problems=("$.data: no row has the value that was searched for",),
+        )
+    return next((each for each in alike if folding_case or value_of(each) == wanted), None)

@@ -52,7 +52,8 @@ class Request:
     """One request, below the base URL. Not changed once made; freezing it would double its cost.
 
     `template` is the path without its ids, for logs. `repeatable` is a fact of the endpoint, not of the
-    verb: True when sending it twice does what sending it once does.
+    verb: True when sending it twice does what sending it once does. So is `changes`: whether it changes
+    anything. `acknowledges` says that the whole answer is "Ok", as text or as JSON.
     """
 
     method: str
@@ -61,6 +62,8 @@ class Request:
     repeatable: bool
     query: Mapping[str, str | int] | None = None
     body: JSON = None
+    changes: bool = False
+    acknowledges: bool = False
 
 
 @define
@@ -218,6 +221,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_ACKNOWLEDGED = frozenset({b"", b"Ok", b"OK", b"ok"})
+"""Bodies that are not JSON and still the promised answer; no page says whether Ok is text or JSON."""
 
 
 def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | None) -> JSON:
@@ -229,6 +234,8 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
     """
     if not 200 <= reply.status < 300:
         raise error_of(request, reply, attempts=attempts, retry_after=retry_after)
+    if request.acknowledges and reply.body.strip() in _ACKNOWLEDGED:
+        return None
     problem = ""
     try:
         return _decode(reply.body.decode("utf-8"))

@@ -15,13 +15,14 @@ Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../
 """
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, get_args
+from datetime import datetime
+from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
-from helpcrunch_async.checks import check_count, check_id
-from helpcrunch_async.models import Tag
+from helpcrunch_async.checks import check_count, check_id, check_text, unix_second
+from helpcrunch_async.models import Rating, Tag
+from helpcrunch_async.models.vocabulary import RATINGS
 
 Customers: TypeAlias = Literal["customers"]
 Chats: TypeAlias = Literal["chats"]
@@ -30,13 +31,7 @@ Noun = TypeVar("Noun", bound=Literal["customers", "chats"])
 
 Comparison: TypeAlias = Literal["AND", "OR"]
 
-Rating: TypeAlias = Literal["perfect", "great", "average", "poor", "very poor"]
-"""What a customer says of a closed chat. The search page knows the middle three, the rating page all five."""
-
 _NOUNS: Final[tuple[str, ...]] = ("customers", "chats")
-_RATINGS: Final[tuple[str, ...]] = get_args(Rating)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND: Final = timedelta(seconds=1)
 
 
 @frozen(repr=False)
@@ -147,6 +142,18 @@ def body_of(query: Query[Noun] | Filter[Noun], noun: Noun) -> dict[str, Any]:
     return query.to_body()
 
 
+def check_rating(what: str, rating: object) -> str:
+    """Take a rating.
+
+    Raises:
+        TypeError: it is not a str.
+        ValueError: it is no `Rating`.
+    """
+    if check_text(what, rating) not in RATINGS:
+        raise ValueError(f"{what} is one of {', '.join(RATINGS)}, not {rating!r}")
+    return str(rating)
+
+
 def raw_filter(field: str, operator: str, value: Any) -> Filter[Any]:
     """Make a filter that nobody checks, for what the typed fields do not know.
 
@@ -159,11 +166,11 @@ def raw_filter(field: str, operator: str, value: Any) -> Filter[Any]:
         TypeError: field or operator is not a str, or the value is not JSON.
         ValueError: field or operator is empty, or the field is of neither noun; NaN or an infinity.
     """
-    _check_text("field", field)
+    check_text("field", field)
     noun, dot, name = field.partition(".")
     if noun not in _NOUNS or not dot or not name:
         raise ValueError(f"a field's name begins with customers. or chats., not as {field!r} does")
-    return Filter(field, _check_text("operator", operator), _json_of(value))
+    return Filter(field, check_text("operator", operator), _json_of(value))
 
 
 @frozen
@@ -185,19 +192,19 @@ class StringField(_Field[Noun]):
 
     def equals(self, text: str) -> Filter[Noun]:
         """Match exactly this text."""
-        return self._filter("=", _check_text(self.name, text))
+        return self._filter("=", check_text(self.name, text))
 
     def differs(self, text: str) -> Filter[Noun]:
         """Match any text but this."""
-        return self._filter("!=", _check_text(self.name, text))
+        return self._filter("!=", check_text(self.name, text))
 
     def contains(self, part: str) -> Filter[Noun]:
         """Match text that has this anywhere in it."""
-        return self._filter("~", _check_text(self.name, part))
+        return self._filter("~", check_text(self.name, part))
 
     def lacks(self, part: str) -> Filter[Noun]:
         """Match text that has this nowhere in it."""
-        return self._filter("!~", _check_text(self.name, part))
+        return self._filter("!~", check_text(self.name, part))
 
 
 class IdField(_Field[Noun]):
@@ -246,27 +253,27 @@ class DateField(_Field[Noun]):
 
     def equals(self, moment: datetime) -> Filter[Noun]:
         """Match the second that this moment lies in."""
-        return self._filter("=", _second_of(self.name, moment))
+        return self._filter("=", unix_second(self.name, moment))
 
     def differs(self, moment: datetime) -> Filter[Noun]:
         """Match any second but the one that this moment lies in."""
-        return self._filter("!=", _second_of(self.name, moment))
+        return self._filter("!=", unix_second(self.name, moment))
 
     def after(self, moment: datetime) -> Filter[Noun]:
         """Match later moments."""
-        return self._filter(">", _second_of(self.name, moment))
+        return self._filter(">", unix_second(self.name, moment))
 
     def before(self, moment: datetime) -> Filter[Noun]:
         """Match earlier moments."""
-        return self._filter("<", _second_of(self.name, moment, up=True))
+        return self._filter("<", unix_second(self.name, moment, up=True))
 
     def since(self, moment: datetime) -> Filter[Noun]:
         """Match this moment and later ones."""
-        return self._filter(">=", _second_of(self.name, moment))
+        return self._filter(">=", unix_second(self.name, moment))
 
     def until(self, moment: datetime) -> Filter[Noun]:
         """Match this moment and earlier ones."""
-        return self._filter("<=", _second_of(self.name, moment, up=True))
+        return self._filter("<=", unix_second(self.name, moment, up=True))
 
 
 class TagsField(_Field[Noun]):
@@ -289,7 +296,7 @@ class TagsField(_Field[Noun]):
         if not tags:
             raise ValueError(f"{self.name}: which tags?")
         names = (each.name if isinstance(each, Tag) else each for each in tags)
-        return self._filter("=", [{"name": _check_text(f"a tag in {self.name}", name)} for name in names])
+        return self._filter("=", [{"name": check_text(f"a tag in {self.name}", name)} for name in names])
 
 
 class RatingField(_Field[Noun]):
@@ -302,16 +309,11 @@ class RatingField(_Field[Noun]):
 
     def equals(self, rating: Rating) -> Filter[Noun]:
         """Match this rating."""
-        return self._filter("=", self._check(rating))
+        return self._filter("=", check_rating(self.name, rating))
 
     def differs(self, rating: Rating) -> Filter[Noun]:
         """Match any rating but this."""
-        return self._filter("!=", self._check(rating))
-
-    def _check(self, rating: str) -> str:
-        if _check_text(self.name, rating) not in _RATINGS:
-            raise ValueError(f"{self.name} is one of {', '.join(_RATINGS)}, not {rating!r}")
-        return rating
+        return self._filter("!=", check_rating(self.name, rating))
 
 
 ID: Final = IdField[Customers]("customers.id")
@@ -353,27 +355,6 @@ CHAT_CUSTOMER_USER_ID: Final = StringField[Chats]("chats.customer.userId")
 """Your own id of the customer. Not in the documented list; other clients use it."""
 CHAT_CUSTOMER_TAGS: Final = TagsField[Chats]("chats.customer.tagsData")
 """The tags of a chat's customer; chats have none themselves."""
-
-
-def _check_text(what: str, text: object) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"{what} is a str, not {type(text).__name__}")
-    if not text:
-        raise ValueError(f"{what} is empty")
-    return text
-
-
-def _second_of(what: str, moment: object, *, up: bool = False) -> int:
-    """Give the Unix second that a moment lies in, or with `up` the next unless it begins right then."""
-    if not isinstance(moment, datetime):
-        raise TypeError(f"{what} is an aware datetime, not {type(moment).__name__}")
-    if moment.utcoffset() is None:
-        raise ValueError(f"{what} is an aware datetime, and {moment} is naive: in which time zone?")
-    # whole numbers throughout: timestamp() is a float and knows microseconds only roughly
-    second = -((_EPOCH - moment) // _SECOND) if up else (moment - _EPOCH) // _SECOND
-    if second < 0:
-        raise ValueError(f"{what} is not before 1970, as {moment} is")
-    return second
 
 
 def _json_of(value: object) -> str:

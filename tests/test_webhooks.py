@@ -20,7 +20,16 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpcrunch_async import DecodeError, HelpCrunchError, WebhookSignatureError, from_dict, to_dict, webhooks
+from helpcrunch_async import (
+    Agent,
+    DecodeError,
+    Department,
+    HelpCrunchError,
+    WebhookSignatureError,
+    from_dict,
+    to_dict,
+    webhooks,
+)
 from helpcrunch_async.webhooks import (
     CHAT_EVENTS,
     CUSTOMER_EVENTS,
@@ -30,11 +39,9 @@ from helpcrunch_async.webhooks import (
     CustomerEvent,
     MessageEvent,
     UnknownEvent,
-    WebhookAgent,
     WebhookChat,
     WebhookChatMessage,
     WebhookCustomer,
-    WebhookDepartment,
     WebhookEvent,
     WebhookMessage,
     parse_webhook,
@@ -265,7 +272,7 @@ SAMPLES: list[tuple[str, WebhookEvent]] = [
                 created_at=datetime(2020, 12, 9, 19, 6, 7, 414000, tzinfo=UTC),
                 snoozed_until=datetime(2020, 12, 10, 22, 40, tzinfo=UTC),
                 application_id=2,
-                department=WebhookDepartment(41, "Billing"),
+                department=Department(41, "Billing"),
             ),
             attempts=1,
             last_attempt_at=datetime(2020, 12, 9, 19, 6, 10, tzinfo=UTC),
@@ -445,10 +452,8 @@ def test_fields_that_are_added_later_are_kept() -> None:
     assert event.extra == {"organization": 5}
     assert event.data.extra == {"applications": [{"id": 2}]}
     assert event.data.customer == WebhookCustomer(1, extra={"phone": "+49"})
-    assert event.data.department == WebhookDepartment(3, extra={"agents": []})
-    assert event.data.assignee == WebhookAgent(
-        4, "Ada", "ada@shop.example", "superviser", extra={"avatar": None}
-    )
+    assert event.data.department == Department(3)
+    assert event.data.assignee == Agent(4, "Ada", "ada@shop.example", "superviser", extra={"avatar": None})
     assert event == parse(to_dict(event))
 
 
@@ -459,7 +464,7 @@ def test_the_agents_message() -> None:
     assert event == MessageEvent(
         "e-1",
         "message.private",
-        WebhookChatMessage(7, WebhookMessage(8), agent=WebhookAgent(9, "HelpBot")),
+        WebhookChatMessage(7, WebhookMessage(8), agent=Agent(9, "HelpBot")),
     )
     bare = {"chat_id": 7, "customer": None, "communicatedAgents": None, "department": None, "assignee": None}
     assert parse({"event": "chat.new", "id": "e-1", "eventData": bare}) == ChatEvent(

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from helpcrunch_async.models.customer import CustomValue
 from helpcrunch_async.models.extra import NO_EXTRA
+from helpcrunch_async.models.team import Agent, Department
 
 ChatEventName: TypeAlias = Literal[
     "chat.new",
@@ -72,28 +73,6 @@ class WebhookCustomer:
 
 
 @frozen(unsafe_hash=False)
-class WebhookAgent:
-    """A team member as events show it. The chatbot is an agent too, called HelpBot."""
-
-    id: int
-    name: str | None = None
-    email: str | None = None
-    role: str | None = None
-    extra: Mapping[str, Any] = NO_EXTRA
-    """Fields that the API added later, as they came."""
-
-
-@frozen(unsafe_hash=False)
-class WebhookDepartment:
-    """A department as events show it."""
-
-    id: int
-    name: str | None = None
-    extra: Mapping[str, Any] = NO_EXTRA
-    """Fields that the API added later, as they came."""
-
-
-@frozen(unsafe_hash=False)
 class WebhookChat:
     """A chat as chat events show it: after the change that the event tells of. Times are aware, in UTC."""
 
@@ -110,8 +89,8 @@ class WebhookChat:
     created_at: datetime | None = None
     snoozed_until: datetime | None = None
     application_id: int | None = None
-    department: WebhookDepartment | None = None
-    assignee: WebhookAgent | None = None
+    department: Department | None = None
+    assignee: Agent | None = None
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
@@ -140,7 +119,7 @@ class WebhookChatMessage:
     """What `get_chat` and `list_messages` take."""
     message: WebhookMessage
     customer: WebhookCustomer | None = None
-    agent: WebhookAgent | None = None
+    agent: Agent | None = None
     """None when the customer wrote it."""
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""

@@ -13,6 +13,7 @@ from helpcrunch_async import (
     Listing,
     Lookup,
     Page,
+    Rating,
     RetryPolicy,
     Tag,
 )
@@ -33,7 +34,6 @@ from helpcrunch_async.search import (
     Filter,
     IdField,
     Query,
-    Rating,
     RatingField,
     StringField,
     TagsField,
