@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import pytest
 from attrs import define, field
@@ -262,3 +263,69 @@ def test_a_walk_over_a_finite_table_ends(
 
 async def _as_coroutine(work: Awaitable[list[int]]) -> list[int]:
     return await work
+
+
+async def test_a_page_ahead_is_fetched_while_rows_are_consumed() -> None:
+    """Only when asked for, one page and no more, and none behind the last."""
+    table = table_of(250)
+    asked_at: list[int] = []
+    async for row in table.listing().prefetch():
+        await asyncio.sleep(0)
+        asked_at.append(len(table.asked))
+        assert row == len(asked_at) - 1
+    assert [asked_at[0], asked_at[100], asked_at[200]] == [2, 3, 3]
+    assert table.asked == [(0, 100), (100, 100), (200, 100)]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 100, 101, 250])
+@pytest.mark.parametrize("limit", [None, 0, 1, 100, 150, 400])
+async def test_prefetching_changes_no_row(rows: int, limit: int | None) -> None:
+    """The rows, and the pages asked for, are those of the plain walk."""
+    plain, ahead = table_of(rows), table_of(rows)
+    expected = await plain.listing(limit=limit).to_list()
+    assert expected == await ahead.listing(limit=limit).prefetch().to_list()
+    assert plain.asked == ahead.asked
+
+
+async def test_leaving_the_loop_gives_up_the_page_ahead() -> None:
+    """No task is left, whether the page ahead was under way or had failed."""
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def fetch(offset: int, limit: int) -> Page[int]:
+        if offset == 0:
+            return Page(tuple(range(limit)), None, 0)
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with aclosing(aiter(Listing(fetch, lambda row: row).prefetch())) as rows:
+        assert await anext(rows) == 0
+        await started.wait()
+    assert ended.is_set()
+    assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+async def test_a_failed_page_ahead_is_told_when_its_rows_are_due() -> None:
+    """The rows before it are not lost; and nobody who left before hears of it."""
+
+    async def fetch(offset: int, limit: int) -> Page[int]:
+        if offset:
+            raise ValueError("no second page")
+        return Page(tuple(range(limit)), None, 0)
+
+    seen: list[int] = []
+
+    async def walk() -> None:
+        async for row in Listing(fetch, lambda row: row).prefetch():
+            await asyncio.sleep(0)
+            seen.append(row)
+
+    with pytest.raises(ValueError, match="no second page"):
+        await walk()
+    assert list(range(100)) == seen
+    async for _ in Listing(fetch, lambda row: row).prefetch():
+        await asyncio.sleep(0)
+        break
