@@ -45,6 +45,7 @@ from helpcrunch_async.endpoints import (
     UNTAG_CUSTOMER,
     UPDATE_CUSTOMER,
     Endpoint,
+    raw_request,
     sorting,
 )
 from helpcrunch_async.errors import ClientClosedError, DecodeError, HelpCrunchError, NotFoundError
@@ -1051,6 +1052,41 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-organization-v1
         """
         return await self._one(GET_ORGANIZATION.request(), Organization)
+
+    # What is not here yet
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: JSON = None,
+        repeatable: bool | None = None,
+    ) -> JSON:
+        """Send a request to an endpoint that has no method here: same pace, retries and errors.
+
+            await client.request("GET", "customers/7/visits", query={"limit": 10})
+
+        Args:
+            method: "GET", "POST", "PUT", "PATCH" or "DELETE".
+            path: below the base URL; what a URL cannot hold is escaped.
+            query: names and values.
+            body: what JSON has a word for; None sends no body.
+            repeatable: whether sending it twice does what sending it once does. None takes that of a GET
+                alone; anything else is then sent again only when it certainly never left.
+
+        Returns:
+            The decoded body; None when it is empty, or "Ok" as text.
+
+        Raises:
+            HelpCrunchError: see `errors`; with `outcome_unknown` it may have been carried out.
+            TypeError, ValueError: a wrong argument, or a body that has no JSON form; nothing was sent.
+
+        Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
+        """
+        request = raw_request(method, path, query=query, body=body, repeatable=repeatable)
+        return await self._send(request, self._options)
 
     # Behind the methods
 

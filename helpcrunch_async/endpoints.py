@@ -4,10 +4,11 @@ Source: https://docs.helpcrunch.com/en/rest-api-v1, one page per endpoint.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
+from helpcrunch_async.checks import check_flag, check_text
 from helpcrunch_async.protocol import JSON, Request, path_segment
 
 
@@ -42,6 +43,45 @@ class Endpoint:
             changes=self.changes,
             acknowledges=self.acknowledges,
         )
+
+
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def raw_request(
+    method: str, path: str, *, query: Mapping[str, str | int] | None, body: JSON, repeatable: bool | None
+) -> Request:
+    """Make a request to an endpoint that is not in the table below.
+
+    Raises:
+        TypeError: an argument of the wrong kind.
+        ValueError: another method, or a path that would leave the API or holds a query.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method is one of {', '.join(_METHODS)}, not {method!r}")
+    check_text("path", path)
+    if "?" in path or "#" in path:
+        raise ValueError("path holds a query or a fragment: give the former as `query`")
+    segments = [path_segment(each) for each in path.removeprefix("/").split("/")]
+    # whatever is not a plain word may be an id or an e-mail address, which logs do not show
+    template = "/".join(each if each.isalpha() else "{}" for each in segments)
+    _check_query(query or {})
+    return Request(
+        method,
+        "/".join(segments),
+        template,
+        method == "GET" if repeatable is None else check_flag("repeatable", repeatable),
+        query,
+        body,
+        changes=method != "GET",
+        acknowledges=True,
+    )
+
+
+def _check_query(query: Mapping[Any, Any]) -> None:
+    for name, value in query.items():
+        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, str | int):
+            raise TypeError("query is a mapping of names to text or whole numbers")
 
 
 LIST_CUSTOMERS: Final = Endpoint("GET", "customers")

@@ -43,7 +43,7 @@ ALLOWED_ON_LOWER_FLOORS = {
     "folding": {"errors", "rate_limit"},
     "search": {"checks", "models"},
     "writes": {"checks", "models", "unset"},
-    "endpoints": {"protocol"},
+    "endpoints": {"checks", "protocol"},
     "retry": {"checks", "errors"},
     "session": {"errors", "protocol"},
     "webhooks": {"converter", "errors", "models", "protocol"},
