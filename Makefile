@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench format clean
+.PHONY: demo test check lint bench audit format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/helpcrunch demo
@@ -22,6 +22,11 @@ lint: $(VENV)/.bench
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py
+
+# asks a public list of vulnerabilities, so it is not part of `make check`
+audit: $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --editable ".[cli]" --group audit
+	$(BIN)/pip-audit --skip-editable
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
