@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench audit format clean
+.PHONY: demo test check lint bench audit format clean docs/faults.md
 
 demo: $(VENV)/.demo
 	$(BIN)/helpcrunch demo
@@ -31,6 +31,9 @@ audit: $(VENV)/.pip
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs/faults.md: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m faults.table
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

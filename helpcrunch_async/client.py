@@ -260,9 +260,9 @@ class HelpCrunchClient:
         opened, self._shared.open = self._shared.open, None
         if opened is not None:
             async with opened.exit_stack:
+                opened.requester.close()  # first: a close that is cancelled has ended every call all the same
                 for lookup in [*opened.folding.values(), *opened.streaming]:
                     await lookup.close()
-                opened.requester.close()
 
     async def __aenter__(self) -> Self:
         await self.open()

@@ -23,6 +23,8 @@ class Endpoint:
     """Whether it changes something; a GET may, and a POST need not."""
     acknowledges: bool = False
     """Whether its answer says no more than "Ok"."""
+    gone_is_done: bool = False
+    """Whether a 404 after an attempt of unknown outcome is what was wanted."""
 
     def request(
         self,
@@ -42,6 +44,7 @@ class Endpoint:
             body,
             changes=self.changes,
             acknowledges=self.acknowledges,
+            gone_is_done=self.gone_is_done,
         )
 
 
@@ -92,7 +95,9 @@ REPLACE_CUSTOMER: Final = Endpoint("PUT", "customers/{id}", changes=True)
 UPDATE_CUSTOMER: Final = Endpoint("PATCH", "customers/{id}", changes=True)
 # what a batch answers is not documented
 BATCH_UPDATE_CUSTOMERS: Final = Endpoint("PUT", "customers/batch", changes=True, acknowledges=True)
-DELETE_CUSTOMER: Final = Endpoint("DELETE", "customers/{id}", changes=True, acknowledges=True)
+DELETE_CUSTOMER: Final = Endpoint(
+    "DELETE", "customers/{id}", changes=True, acknowledges=True, gone_is_done=True
+)
 TAG_CUSTOMER: Final = Endpoint("PUT", "customers/{id}/tags", changes=True)
 UNTAG_CUSTOMER: Final = Endpoint("DELETE", "customers/{id}/tags", changes=True)
 

@@ -53,7 +53,8 @@ class Request:
 
     `template` is the path without its ids, for logs. `repeatable` is a fact of the endpoint, not of the
     verb: True when sending it twice does what sending it once does. So is `changes`: whether it changes
-    anything. `acknowledges` says that the whole answer is "Ok", as text or as JSON.
+    anything. `acknowledges` says that the whole answer is "Ok", as text or as JSON. `gone_is_done` is for a
+    deletion: a 404 after an attempt that may have deleted the thing means that it did.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Request:
     body: JSON = None
     changes: bool = False
     acknowledges: bool = False
+    gone_is_done: bool = False
 
 
 @define
@@ -253,7 +255,7 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
         content_type=reply.headers.get("content-type"),
         snippet=snippet_of(reply.body),
     )
-    unreadable.outcome_unknown = not request.repeatable
+    unreadable.outcome_unknown = request.changes
     raise unreadable
 
 
@@ -284,7 +286,7 @@ def error_of(request: Request, reply: Reply, *, attempts: int, retry_after: floa
     kind = _ERROR_BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else APIError)
     error = kind(message, reply.status, code, errors, request.method, path, attempts)
     # a 5xx, or a time-out told by a proxy, may come after the work was done
-    error.outcome_unknown = not request.repeatable and (reply.status >= 500 or reply.status == 408)
+    error.outcome_unknown = request.changes and (reply.status >= 500 or reply.status == 408)
     return error
 
 

@@ -16,6 +16,7 @@ from helpcrunch_async.errors import (
     DeadlineExceededError,
     DecodeError,
     HelpCrunchError,
+    NotFoundError,
     RateLimitError,
     TransportError,
 )
@@ -96,7 +97,7 @@ class _Call:
     body: bytes | None = None
     started: float = 0.0  # on the loop's clock
     attempts: int = 0
-    on_the_wire: bool = False  # the server may be at it, or may have done it
+    in_doubt: bool = False  # an attempt may have changed something, and no reply has told
     retry_after: float | None = None  # of the last reply, if that was an error
 
     def patience(self) -> float | None:
@@ -142,6 +143,8 @@ class Requester:
     async def send(self, request: Request, options: CallOptions, *, fold: Fold | None = None) -> JSON:
         """Send a request, again if need be, and give the decoded body of its 2xx.
 
+        None too when a deletion that is sent again finds nothing left to delete (`Request.gone_is_done`).
+
         Args:
             request: what to send.
             options: how.
@@ -150,9 +153,11 @@ class Requester:
         Raises:
             HelpCrunchError: what the last attempt met.
             DeadlineExceededError: `deadline` ended the call.
-            ClientClosedError: `close` ended it.
+            ClientClosedError: `close` ended it, or came before.
             TypeError, ValueError: the body has no JSON form; nothing was sent.
         """
+        if self._closed:  # whoever was given it before
+            raise ClientClosedError("the client is closed")
         loop, deadline = asyncio.get_running_loop(), options.deadline
         call = _Call(request, options, fold, None if deadline is None else loop.time() + deadline)
         task = asyncio.current_task()
@@ -163,8 +168,8 @@ class Requester:
             if deadline is None:
                 return await self._run(call)
             return await within(deadline, self._run(call), request)
-        except DeadlineExceededError as late:
-            late.outcome_unknown = call.on_the_wire and not request.repeatable
+        except HelpCrunchError as error:
+            error.outcome_unknown = call.in_doubt
             raise
         except asyncio.CancelledError:
             # close() cancels what is under way; whoever else cancelled the task means it
@@ -173,7 +178,7 @@ class Requester:
         finally:
             del self._calls[call]
         closed = ClientClosedError("the client was closed")
-        closed.outcome_unknown = call.on_the_wire and not request.repeatable
+        closed.outcome_unknown = call.in_doubt
         raise closed
 
     def close(self) -> None:
@@ -246,9 +251,10 @@ class Requester:
         request, turn = call.request, call.turn
         assert turn is not None
         call.attempts += 1
+        doubted = call.in_doubt  # because of an earlier attempt
         try:
             async with self._in_flight:
-                call.on_the_wire = True
+                call.in_doubt = request.changes
                 reply = await self._transport.send(
                     request.method,
                     url_of(self._base_url, request),
@@ -256,7 +262,6 @@ class Requester:
                     call.body,
                     call.options.timeout,
                 )
-                call.on_the_wire = False
             if reply.status < 400:
                 call.retry_after = None
             else:
@@ -267,11 +272,10 @@ class Requester:
                 turn.accepted()
         except TransportError as error:
             call.retry_after = None
-            call.on_the_wire = error.sent
-            error.outcome_unknown = error.sent and not request.repeatable
+            call.in_doubt = doubted or (error.sent and request.changes)
             raise
         except ClientClosedError as error:
-            error.outcome_unknown = error.outcome_unknown and not request.repeatable
+            call.in_doubt = doubted or (error.outcome_unknown and request.changes)
             raise
         finally:
             turn.release()
@@ -283,7 +287,13 @@ class Requester:
             call.attempts,
             len(reply.body),
         )
-        return read(request, reply, attempts=call.attempts, retry_after=call.retry_after)
+        try:
+            return read(request, reply, attempts=call.attempts, retry_after=call.retry_after)
+        except (APIError, DecodeError) as error:
+            call.in_doubt = doubted or error.outcome_unknown
+            if doubted and request.gone_is_done and isinstance(error, NotFoundError):
+                return None
+            raise
 
 
 def _folded(fold: Fold, turn: Turn) -> Request:

@@ -47,7 +47,7 @@ from helpcrunch_async.protocol import (
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 READ = Request("GET", "customers/7", "customers/{id}", repeatable=True)
-WRITE = Request("POST", "customers", "customers", repeatable=False)
+WRITE = Request("POST", "customers", "customers", repeatable=False, changes=True)
 
 
 def error_from(status: int, body: bytes, request: Request = READ) -> APIError:

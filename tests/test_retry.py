@@ -43,7 +43,7 @@ from helpcrunch_async.testing import run_in_virtual_time
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BASE_URL = "https://api.example/v1"
 READ = Request("GET", "customers/7", "customers/{id}", repeatable=True)
-WRITE = Request("POST", "customers", "customers", repeatable=False, body={"name": "Mara"})
+WRITE = Request("POST", "customers", "customers", repeatable=False, changes=True, body={"name": "Mara"})
 
 Outcome = Reply | Exception | Callable[[], Awaitable[Reply]]
 
