@@ -1,6 +1,7 @@
 """What several test files share: sample bodies, and mocked replies of aiohttp."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -9,6 +10,8 @@ import aiohttp
 import hypothesis
 import pytest
 from aioresponses import aioresponses
+
+from helpcrunch_async.testing import FakeHelpCrunch
 
 # Nothing is left in the tree, and no test depends on how fast the machine is.
 hypothesis.settings.register_profile(
@@ -49,3 +52,21 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     monkeypatch.setattr("aioresponses.core.ClientResponse", _ShimmedResponse)
     with aioresponses() as replies:
         yield replies
+
+
+@pytest.fixture
+async def call() -> AsyncIterator[Callable[..., Awaitable[tuple[int, Any]]]]:
+    """Call a FakeHelpCrunch with plain HTTP: `await call(server, "PUT /chats/status", {...})`.
+
+    Gives the status and the body, parsed if it is JSON. A body of bytes is sent as it is.
+    """
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as http:
+
+        async def call_server(server: FakeHelpCrunch, what: str, body: Any = None) -> tuple[int, Any]:
+            method, _, path = what.partition(" ")
+            sent = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+            async with http.request(method, server.url + path, data=sent) as reply:
+                is_json = reply.content_type == "application/json"
+                return reply.status, await (reply.json() if is_json else reply.text())
+
+        yield call_server

@@ -55,6 +55,9 @@ def body_of(received: bytes) -> tuple[int, bytes]:
 @pytest.mark.parametrize(
     ("fault", "status", "content_type"),
     [
+        ("400", 400, "application/json"),
+        ("403", 403, "application/json"),
+        ("409", 409, "application/json"),
         ("429", 429, "application/json"),
         ("500", 500, "application/json"),
         ("502", 502, "text/html"),
@@ -229,7 +232,7 @@ async def test_forget_drops_what_is_on_order(server: FakeHelpCrunch, http: aioht
 
 async def test_nonsense_is_refused(server: FakeHelpCrunch) -> None:
     """At once, and the message helps."""
-    with pytest.raises(ValueError, match=r"unknown fault '418'; there are 429, 500"):
+    with pytest.raises(ValueError, match=r"unknown fault '418'; there are 400, 403, 409, 429"):
         server.fail_next(1, cast("Fault", "418"))
     with pytest.raises(ValueError, match="count"):
         server.fail_next(0, "500")

@@ -9,6 +9,7 @@ from helpcrunch_async.cli.demo.command import demo
 from helpcrunch_async.cli.fetch import fetch
 from helpcrunch_async.cli.get import get
 from helpcrunch_async.cli.problems import EXIT_CODES
+from helpcrunch_async.cli.sandbox import SANDBOX_EXIT_CODES, sandbox
 
 app = typer.Typer(
     name="helpcrunch",
@@ -40,3 +41,4 @@ def helpcrunch(
 app.command(epilog=EXIT_CODES)(get)
 app.command(epilog=EXIT_CODES)(fetch)
 app.command()(demo)
+app.command(epilog=SANDBOX_EXIT_CODES)(sandbox)

@@ -9,9 +9,11 @@ async with FakeHelpCrunch(rate_rule=FixedWindow(120, 60.0)) as server:
 """
 
 from helpcrunch_async.testing.answers import Spelling
+from helpcrunch_async.testing.behaviour import Behaviour
 from helpcrunch_async.testing.customers import CustomerRow, read_customer, write_customer
 from helpcrunch_async.testing.faults import Fault
 from helpcrunch_async.testing.generation import documented_customer, generate_customers
+from helpcrunch_async.testing.happenings import WEBHOOK_EVENTS, WebhookEventName
 from helpcrunch_async.testing.rate_rules import (
     Change,
     FixedWindow,
@@ -23,11 +25,16 @@ from helpcrunch_async.testing.rate_rules import (
     TokenBucket,
 )
 from helpcrunch_async.testing.record import RecordedRequest
+from helpcrunch_async.testing.rows import Row
 from helpcrunch_async.testing.search import SearchBehaviour
 from helpcrunch_async.testing.server import FakeHelpCrunch
 from helpcrunch_async.testing.virtual_time import VirtualTimeLoop, run_in_virtual_time
+from helpcrunch_async.testing.webhooks import SIGNATURE_HEADER, SentWebhook, WebhookAttempt, signed_webhook
 
 __all__ = [
+    "SIGNATURE_HEADER",
+    "WEBHOOK_EVENTS",
+    "Behaviour",
     "Change",
     "CustomerRow",
     "FakeHelpCrunch",
@@ -38,14 +45,19 @@ __all__ = [
     "RateRule",
     "RecordedRequest",
     "RollingLog",
+    "Row",
     "SearchBehaviour",
+    "SentWebhook",
     "Shared",
     "Spelling",
     "TokenBucket",
     "VirtualTimeLoop",
+    "WebhookAttempt",
+    "WebhookEventName",
     "documented_customer",
     "generate_customers",
     "read_customer",
     "run_in_virtual_time",
+    "signed_webhook",
     "write_customer",
 ]

@@ -1,6 +1,7 @@
 """What the fake server answers: a status and bytes, and the documented error bodies in both spellings."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -31,29 +32,38 @@ class Problem:
 
 
 class InvalidRequestError(Exception):
-    """A request that the documentation does not allow; answered with a 400 that names every problem."""
+    """A request that the documentation does not allow; answered with a 400 that names every problem.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    In the old spelling every problem has the code `old_code`, or without one a code made of its field.
+    """
+
+    def __init__(self, problems: Iterable[Problem], old_code: str | None = None) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        self.old_code: str | None = old_code
         super().__init__(self.problems)
 
 
-class NotFoundError(Exception):
-    """A request for something that is not there; answered with a 404."""
+class RefusedError(Exception):
+    """A request that is well formed but cannot be carried out; answered with a 400 of this one item."""
 
-    def __init__(self, noun: str) -> None:
-        self.noun = noun
+    def __init__(self, code: str, message: str) -> None:
+        self.code: str = code
+        self.message: str = message
+        super().__init__(code, message)
+
+
+class NotFoundError(KeyError):
+    """Something that is not there; answered with a 404, whose newer body has this code."""
+
+    def __init__(self, noun: str, code: str = "not_found") -> None:
+        self.noun: str = noun
+        self.code: str = code
         super().__init__(noun)
 
 
 def encode(document: Any) -> bytes:
     """Render JSON as compactly as the service does."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def ok(body: bytes) -> Answer:
-    """Answer 200 with a body that is already rendered."""
-    return Answer(200, body)
 
 
 def _errors(status: int, *items: tuple[str, str]) -> Answer:
@@ -71,12 +81,11 @@ def unauthorized(spelling: Spelling) -> Answer:
     return _errors(401, _GENERAL, ("unauthorized", "Unauthorized"))
 
 
-def not_found(spelling: Spelling, noun: str) -> Answer:
+def not_found(spelling: Spelling, noun: str, code: str = "not_found") -> Answer:
     """Answer 404; the newer message speaks of a chat whatever was asked for, as the documented one does."""
     if spelling == "old":
-        code = "chat_not_found" if noun == "Chat" else "entity_not_found"
-        return _errors(404, (code, f"{noun} not found"))
-    return _errors(404, _GENERAL, ("not_found", "Chat not found"))
+        return _errors(404, ("chat_not_found" if noun == "Chat" else "entity_not_found", f"{noun} not found"))
+    return _errors(404, _GENERAL, (code, "Chat not found"))
 
 
 def too_many_requests(spelling: Spelling, headers: Mapping[str, str]) -> Answer:
@@ -88,13 +97,20 @@ def too_many_requests(spelling: Spelling, headers: Mapping[str, str]) -> Answer:
     return attrs.evolve(refusal, headers=headers)
 
 
-def bad_request(spelling: Spelling, problems: Iterable[Problem]) -> Answer:
+def bad_request(spelling: Spelling, error: InvalidRequestError) -> Answer:
     """Answer 400: newer bodies give field paths as codes, older ones `invalid_<field>_value`."""
+    problems = error.problems
     if spelling == "old":
-        return _errors(400, *((_old_code(problem.path), problem.message) for problem in problems))
-    return _errors(400, _GENERAL, *((problem.path, problem.message) for problem in problems if problem.path))
+        return _errors(400, *((error.old_code or _old_code(each.path), each.message) for each in problems))
+    return _errors(400, _GENERAL, *((each.path, each.message) for each in problems if each.path))
+
+
+def refused(error: RefusedError) -> Answer:
+    """Answer 400 with the one item that both spellings share."""
+    return _errors(400, (error.code, error.message))
 
 
 def _old_code(path: str) -> str:
-    field = path.partition("[")[0]
+    # "filter[0].field" is about the filter, "[3].phone" of a batch about the phone.
+    field = next(iter(re.findall("[A-Za-z]+", path)), None)
     return f"invalid_{field}_value" if field else "invalid_request"

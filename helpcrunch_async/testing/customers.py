@@ -5,16 +5,21 @@ The **new** one has numeric strings, `customData` as an object, and `createdFrom
 Inside, timestamps are integers (or None), `customData` is an object (or None), and every field is present.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
-from helpcrunch_async.testing.answers import Spelling, encode
+from helpcrunch_async.testing.answers import NotFoundError, Spelling, encode
+from helpcrunch_async.testing.moments import read_moment, whole
+from helpcrunch_async.testing.rows import check_id, copy_of
 
 CustomerRow = dict[str, Any]
 """A customer as JSON: the keys are the API's, camelCase."""
 
+DEFAULT_COLOR: Final = "#c377e0"
+"""Of a tag that is created without one."""
+
+NO_PLACE: Final[Mapping[str, None]] = {"regionCode": None, "countryCode": None, "city": None}
 _MOMENTS = ("firstSeen", "lastSeen")
 _NEW_ONLY = ("createdFrom", "integrationId")
 
@@ -27,7 +32,7 @@ _BLANK: CustomerRow = {
     "phone": None,
     "firstSeen": None,
     "lastSeen": None,
-    "location": {"regionCode": None, "countryCode": None, "city": None},
+    "location": {**NO_PLACE},
     "device": None,
     "unsubscribed": False,
     "blocked": False,
@@ -49,13 +54,10 @@ def read_customer(customer: Mapping[str, Any]) -> CustomerRow:
     Raises:
         ValueError: a timestamp or `customData` that fits neither spelling, or a row that is not JSON.
     """
-    try:
-        # A copy by way of JSON: later edits of the caller's mapping do not reach the server.
-        row: CustomerRow = json.loads(json.dumps({**_BLANK, **customer}))
-    except TypeError as problem:
-        raise ValueError(f"a customer must be made of JSON values: {problem}") from problem
+    row: CustomerRow = copy_of("Customer", {**_BLANK, **customer})
     for field in _MOMENTS:
-        row[field] = _read_moment(field, row[field])
+        moment = read_moment(field, row[field])
+        row[field] = None if moment is None else int(moment)
     row["customData"] = _read_custom_data(row["customData"])
     return row
 
@@ -65,7 +67,7 @@ def write_customer(row: Mapping[str, Any], spelling: Spelling) -> CustomerRow:
     written = dict(row)
     if spelling == "new":
         for field in _MOMENTS:
-            written[field] = None if row[field] is None else str(row[field])
+            written[field] = whole(row[field], spelling)
         return written
     for field in _NEW_ONLY:
         del written[field]
@@ -74,17 +76,6 @@ def write_customer(row: Mapping[str, Any], spelling: Spelling) -> CustomerRow:
             {"property": name, "value": value} for name, value in row["customData"].items()
         ]
     return written
-
-
-def _read_moment(field: str, moment: object) -> int | None:
-    if moment is None or moment == "":
-        return None
-    if isinstance(moment, int | str) and not isinstance(moment, bool):
-        try:
-            return int(float(moment))
-        except (ValueError, OverflowError):
-            pass  # named below, with the field
-    raise ValueError(f"{field} must be Unix seconds (a number or a numeric string), not {moment!r}")
 
 
 def _read_custom_data(custom_data: object) -> CustomerRow | None:
@@ -106,17 +97,25 @@ class CustomerBook:
         self._rendered: dict[int, bytes] = {}
         self._sorted: dict[str | None, list[int]] = {}
         self._free_ids = count(1)
+        self._tag_colors: dict[str, str] = {}
         for customer in customers:
             if customer.get("id") in self._rows:
                 raise ValueError(f"two customers with the id {customer['id']}")
             self.put(customer)
 
-    def __contains__(self, customer_id: int) -> bool:
-        return customer_id in self._rows
+    def __contains__(self, customer_id: object) -> bool:
+        return isinstance(customer_id, int) and customer_id in self._rows
 
     def __getitem__(self, customer_id: int) -> CustomerRow:
-        """The form kept inside; to be read, not changed."""
-        return self._rows[customer_id]
+        """The form kept inside, to be read and not changed; NotFoundError, a KeyError, when there is none."""
+        try:
+            return self._rows[customer_id]
+        except KeyError:
+            raise NotFoundError("Customer") from None
+
+    def get(self, customer_id: object) -> CustomerRow | None:
+        """The same; None when there is none."""
+        return self._rows.get(customer_id) if isinstance(customer_id, int) else None
 
     def put(self, customer: Mapping[str, Any]) -> int:
         """Add a customer, or replace the one with the same id; without an id it gets a free one.
@@ -125,31 +124,34 @@ class CustomerBook:
             ValueError: the id is not a positive integer, or `read_customer` refuses the row.
         """
         row = read_customer(customer)
-        customer_id = row["id"]
-        if customer_id is None:
-            customer_id = row["id"] = next(number for number in self._free_ids if number not in self._rows)
-        if not isinstance(customer_id, int) or isinstance(customer_id, bool) or customer_id < 1:
-            raise ValueError(f"a customer's id must be a positive integer, not {customer_id!r}")
+        customer_id = row["id"] = check_id("Customer", row["id"], self._next_free)
+        for tag in row["tags"] or ():
+            tag["color"] = tag.get("color") or self.color_of_tag(tag["name"], None)
+            self._tag_colors.setdefault(tag["name"], tag["color"])
         self._rows[customer_id] = row
         self._forget_cached(customer_id)
         return customer_id
 
     def remove(self, customer_id: int) -> None:
-        """Take a customer out; KeyError when there is none."""
-        del self._rows[customer_id]
+        """Take a customer out; NotFoundError when there is none."""
+        del self._rows[self[customer_id]["id"]]
         self._forget_cached(customer_id)
 
+    def color_of_tag(self, name: str, wanted: str | None) -> str:
+        """Tell a tag's colour: that of the account's tag, if there is one, before the one that is wanted."""
+        return self._tag_colors.get(name) or wanted or DEFAULT_COLOR
+
+    def with_user_id(self, user_id: str) -> int | None:
+        """Find the customer that the caller knows by this id of its own."""
+        return next((each for each, row in self._rows.items() if row["userId"] == user_id), None)
+
     def rendered(self, customer_id: int) -> bytes:
-        """The customer as JSON in the account's spelling; KeyError when there is none."""
+        """The customer as JSON in the account's spelling; NotFoundError when there is none."""
         body = self._rendered.get(customer_id)
         if body is None:
-            body = encode(write_customer(self._rows[customer_id], self.spelling))
+            body = encode(write_customer(self[customer_id], self.spelling))
             self._rendered[customer_id] = body
         return body
-
-    def rendered_page(self, ids: Iterable[int], total: int) -> bytes:
-        """A listing's body: the customers asked for, in that order, and a total that may say anything."""
-        return b'{"data":[%b],"total":%d}' % (b",".join(map(self.rendered, ids)), total)
 
     def in_order(self, field: str | None, *, descending: bool) -> Sequence[int]:
         """All ids, by a timestamp (without one is earliest) and then by id; None: by id alone."""
@@ -165,6 +167,9 @@ class CustomerBook:
     def _rank(self, customer_id: int, field: str | None) -> tuple[float, int]:
         moment = None if field is None else self._rows[customer_id][field]
         return (float("-inf") if moment is None else moment, customer_id)
+
+    def _next_free(self) -> int:
+        return next(number for number in self._free_ids if number not in self._rows)
 
     def _forget_cached(self, customer_id: int) -> None:
         self._rendered.pop(customer_id, None)

@@ -13,6 +13,9 @@ from aiohttp import web
 from helpcrunch_async.testing.answers import Answer, encode
 
 Fault = Literal[
+    "400",
+    "403",
+    "409",
     "429",
     "500",
     "502",
@@ -31,6 +34,7 @@ Fault = Literal[
 ]
 """The ways in which a request can fail.
 
+- `"400"`, `"403"`, `"409"`: that status, with a list of errors; the latter two are not documented.
 - `"429"`: refused like a call over the limit, without having been counted.
 - `"500"`: that status, with a JSON body that is no list of errors.
 - `"502"`, `"503"`, `"504"`: that status, with the HTML page of a proxy.
@@ -66,7 +70,14 @@ def _html_page(title: str) -> bytes:
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\r\n".encode()
 
 
+def _errors(status: int, code: str, message: str) -> Answer:
+    return Answer(status, encode({"errors": [{"code": code, "message": message}]}))
+
+
 _READY_ANSWERS: dict[Fault, Answer] = {
+    "400": _errors(400, "invalid_request", "Invalid request"),
+    "403": _errors(403, "forbidden", "Forbidden"),
+    "409": _errors(409, "conflict", "Conflict"),
     "500": Answer(500, encode({"message": {"info": "Server error"}, "code": "serverError"})),
     "502": Answer(502, _html_page("502 Bad Gateway"), _HTML),
     "503": Answer(503, _html_page("503 Service Temporarily Unavailable"), _HTML),

@@ -24,10 +24,11 @@ class Paging:
 
 
 def read_paging(
-    arguments: Mapping[str, Any], sorts: Collection[str], *, numbers_are_text: bool
+    arguments: Mapping[str, Any], sorts: Collection[str] | None, *, numbers_are_text: bool
 ) -> tuple[Paging, list[Problem]]:
     """Check the four arguments, found in a query (numbers are text) or in a JSON body (numbers are numbers).
 
+    With `sorts` None there is one order only, and `sort` and `order` are ignored like any unknown argument.
     Returns what is wanted, with a default wherever there is a problem, and the problems.
     """
     problems: list[Problem] = []
@@ -46,8 +47,10 @@ def read_paging(
             return given
         return default
 
+    if sorts is None:
+        arguments = {name: value for name, value in arguments.items() if name in ("limit", "offset")}
     sort = arguments.get("sort")
-    if sort is not None and sort not in tuple(sorts):  # a list in the body has no hash
+    if sort is not None and sort not in tuple(sorts or ()):  # a list in the body has no hash
         problems.append(Problem("sort", "The value you selected is not a valid choice."))
         sort = None
     order = arguments.get("order", "asc")

@@ -15,8 +15,10 @@ from helpcrunch_async.testing.answers import (
     InvalidRequestError,
     NotFoundError,
     Problem,
+    RefusedError,
     bad_request,
     not_found,
+    refused,
 )
 from helpcrunch_async.testing.paging import read_digits
 
@@ -61,9 +63,11 @@ class Router:
         try:
             return endpoint(account, call)
         except InvalidRequestError as error:
-            return bad_request(account.spelling, error.problems)
+            return bad_request(account.spelling, error)
+        except RefusedError as error:
+            return refused(error)
         except NotFoundError as error:
-            return not_found(account.spelling, error.noun)
+            return not_found(account.spelling, error.noun, error.code)
 
     def _find(self, call: Call) -> Endpoint | None:
         exact = self._endpoints.get((call.method, call.path))

@@ -1,10 +1,9 @@
-"""The fake server itself: sockets on the loopback, and the way of a request from arrival to answer."""
+"""The fake server itself: the way of a request from arrival to answer, and of webhooks out."""
 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
 from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -14,36 +13,28 @@ from aiohttp import web
 from helpcrunch_async.testing import answers, faults
 from helpcrunch_async.testing.account import Account
 from helpcrunch_async.testing.answers import Answer, Spelling
-from helpcrunch_async.testing.customers import CustomerBook, CustomerRow, read_customer, write_customer
+from helpcrunch_async.testing.behaviour import Behaviour
+from helpcrunch_async.testing.contents import Contents
+from helpcrunch_async.testing.conversations import make_up_chats
+from helpcrunch_async.testing.customers import CustomerBook
+from helpcrunch_async.testing.delivery import WebhookSender, WebhookTarget
 from helpcrunch_async.testing.faults import Fault, FaultPlan
 from helpcrunch_async.testing.generation import generate_customers
+from helpcrunch_async.testing.happenings import WEBHOOK_EVENTS, WebhookEventName
+from helpcrunch_async.testing.listener import Listener
 from helpcrunch_async.testing.rate_rules import RateRule
 from helpcrunch_async.testing.record import RecordedRequest
 from helpcrunch_async.testing.resources import ROUTER
 from helpcrunch_async.testing.routing import Call
 from helpcrunch_async.testing.search import SearchBehaviour
+from helpcrunch_async.testing.webhooks import SentWebhook
 
 _PREFIX = "/v1"
-_TURNS_TO_ACCEPT = 4
-"""Turns of the loop from a socket accepted to its protocol connected, and one to spare."""
-_SHUTDOWN_TIMEOUT = 0.05
-"""Seconds that requests still in flight get when the server closes; a test has no use for more."""
+_CHATS = 20
+"""Made up when customers are, unless told otherwise."""
 
 
-async def _stop_accepting(listener: asyncio.Server) -> None:
-    """Let connections that are just being accepted come in.
-
-    Python 3.11 leaks the socket of one that finds its listener closed half way (`Server._attach` fails).
-    """
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):  # loops without readers do not have that leak
-        for listening in listener.sockets:
-            loop.remove_reader(listening.fileno())
-    for _ in range(_TURNS_TO_ACCEPT):
-        await asyncio.sleep(0)
-
-
-class FakeHelpCrunch:
+class FakeHelpCrunch(Contents):
     """A HelpCrunch account on a loopback port: a real HTTP server, the documented rules, faults on order.
 
         async with FakeHelpCrunch(rate_rule=RollingLog(120, 60.0)) as server:
@@ -51,13 +42,20 @@ class FakeHelpCrunch:
                 await client.get_customer(8737843)
         assert server.rejected == 0
 
+    All endpoints of the API are there, and remember: what is created is listed, found, changed, deleted. What
+    the documentation leaves open was decided in the modules of the endpoints, whose docstrings say so.
+
     A request passes, in this order: the key (401), faults on order, the rate rule (429), then the endpoint.
     So calls with a wrong key and calls that a fault struck do not count against the limit; unknown paths do.
+
+    Its methods belong into the thread of the loop that it was opened in.
 
     Args:
         customers: how many to generate from `seed`, 8737843 among them; or the customers themselves, in
             either spelling and nothing but these. What a customer leaves out is empty.
-        seed: of the generated customers.
+        chats: how many to make up for these customers from `seed`; or the chats themselves, as `add_chat`
+            takes them. None is 20 for generated customers and none for others.
+        seed: of what is generated.
         api_key: the only key that is accepted.
         rate_rule: what limits the account; None lets everything pass. It is asked with times of `clock`.
         retry_after: whether a 429 says when to come back: True in whole seconds (at least 1), "date" as an
@@ -66,16 +64,21 @@ class FakeHelpCrunch:
         latency: seconds to hold back every answer, or a function that gives them for each; the rate rule is
             asked before.
         clock: gives the seconds that `rate_rule` and the record see.
+        wall_clock: gives the Unix seconds at which things are created and changed.
         port: 0 lets the system choose a free one.
         search: how `POST /customers/search` misbehaves, if it does.
+        behaviour: how other answers differ from the documented ones, if they do.
+        on_request: called with every request as it goes on record, before it is answered.
 
-    `rate_rule`, `retry_after`, `latency` and `search` may be assigned to while the server runs.
+    `rate_rule`, `retry_after`, `latency`, `search`, `behaviour` and `on_request` may be assigned to while the
+    server runs.
     """
 
     def __init__(
         self,
         customers: Iterable[Mapping[str, Any]] | int = 100,
         *,
+        chats: Iterable[Mapping[str, Any]] | int | None = None,
         seed: int = 0,
         api_key: str = "key",
         rate_rule: RateRule | None = None,
@@ -83,37 +86,52 @@ class FakeHelpCrunch:
         spelling: Spelling = "new",
         latency: float | Callable[[], float] = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
         port: int = 0,
         search: SearchBehaviour | None = None,
+        behaviour: Behaviour | None = None,
+        on_request: Callable[[RecordedRequest], object] | None = None,
     ) -> None:
         if spelling not in ("old", "new"):
             raise ValueError(f'spelling must be "old" or "new", not {spelling!r}')
         rows = generate_customers(customers, seed) if isinstance(customers, int) else customers
-        self.rate_rule = rate_rule
+        super().__init__(
+            Account(
+                spelling,
+                CustomerBook(rows, spelling),
+                search or SearchBehaviour(),
+                behaviour or Behaviour(),
+                wall_clock,
+            )
+        )
+        if chats is None:
+            chats = _CHATS if isinstance(customers, int) else 0
+        if isinstance(chats, int):
+            make_up_chats(self._account, chats, seed)
+        else:
+            for chat in chats:
+                self.add_chat(chat)
+        self.rate_rule: RateRule | None = rate_rule
         self.retry_after: bool | Literal["date"] = retry_after
-        self.latency = latency
+        self.latency: float | Callable[[], float] = latency
+        self.on_request: Callable[[RecordedRequest], object] | None = on_request
         self.requests: list[RecordedRequest] = []
         """Every request since the start or the last `forget`, in order of arrival."""
-        self.accepted = 0
+        self.accepted: int = 0
         """How many of them came through to an endpoint."""
-        self.rejected = 0
+        self.rejected: int = 0
         """How many of them were answered 429, by the rate rule or by a fault."""
-        self._account = Account(spelling, CustomerBook(rows, spelling), search or SearchBehaviour())
         self._authorization = f"Bearer {api_key}"
         self._clock = clock
-        self._wanted_port = port
         self._faults = FaultPlan()
-        self._listener: asyncio.Server | None = None
-        self._web_server: web.Server | None = None
-        self._closing = asyncio.Event()
+        self._listener = Listener(self._serve, port)
+        self._webhooks = WebhookSender(wall_clock)
+        self._account.announce = self._webhooks.announce
 
     @property
     def port(self) -> int:
         """The port it listens on; RuntimeError unless it is open."""
-        if self._listener is None:
-            raise RuntimeError("the fake server is not open: use it in an `async with`")
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
 
     @property
     def url(self) -> str:
@@ -129,30 +147,24 @@ class FakeHelpCrunch:
     def search(self, behaviour: SearchBehaviour) -> None:
         self._account.search = behaviour
 
+    @property
+    def behaviour(self) -> Behaviour:
+        """How other answers differ from the documented ones."""
+        return self._account.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._account.behaviour = behaviour
+
     async def open(self) -> None:
         """Start to listen; `async with` calls it."""
-        if self._listener is not None:
-            raise RuntimeError("the fake server is open already")
-        loop = asyncio.get_running_loop()
-        self._closing = asyncio.Event()
-        # With handler_cancellation a client that gives up also ends the request that hangs for it.
-        self._web_server = web.Server(self._serve, handler_cancellation=True, access_log=None)
-        self._listener = await loop.create_server(
-            self._web_server, "127.0.0.1", self._wanted_port, backlog=1024
-        )
+        await self._listener.open()
+        self._webhooks.open()
 
     async def close(self) -> None:
         """Stop at once, whatever is in flight; the record stays readable. A second call does nothing."""
-        listener, web_server = self._listener, self._web_server
-        if listener is None or web_server is None:
-            return
-        self._listener = self._web_server = None
-        await _stop_accepting(listener)
-        listener.close()
-        self._closing.set()
-        web_server.pre_shutdown()
-        await web_server.shutdown(_SHUTDOWN_TIMEOUT)
-        await listener.wait_closed()
+        await self._webhooks.close()
+        await self._listener.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -163,23 +175,53 @@ class FakeHelpCrunch:
     ) -> None:
         await self.close()
 
-    def customer(self, customer_id: int) -> CustomerRow:
-        """Give a copy of a customer as the server spells it; KeyError when there is none."""
-        return write_customer(read_customer(self._account.customers[customer_id]), self._account.spelling)
+    def send_webhooks_to(
+        self,
+        url: str,
+        signing_key: str,
+        *,
+        events: Collection[WebhookEventName] = WEBHOOK_EVENTS,
+        max_attempts: int = 3,
+        retry_delay: float = 1.0,
+        data_as_string: bool = False,
+    ) -> None:
+        """Send a signed webhook for whatever happens from now on, over HTTP or by an `add_` method.
 
-    def add_customer(self, customer: Mapping[str, Any]) -> int:
-        """Add a customer in either spelling, or replace the one with the same id; returns the id.
+        They leave one after the other, while the server is open. An attempt that is not answered with a 2xx
+        is repeated after `retry_delay` seconds, up to `max_attempts` in all; HelpCrunch does not say how it
+        does that. A later call replaces this one.
 
-        What is left out is empty; without an `id` a free one is given.
+        Args:
+            url: where to, on the loopback: this server talks to nobody else.
+            signing_key: the HTTP Webhook Signing Key.
+            events: which of the twenty to send.
+            max_attempts: of each.
+            retry_delay: seconds between two of them.
+            data_as_string: writes `eventData` as a string of JSON, as one client has seen it.
 
         Raises:
-            ValueError: an id, a timestamp or `customData` that cannot be read.
+            ValueError: another URL, an unknown event, an empty key, no attempt or a negative delay.
         """
-        return self._account.customers.put(customer)
+        self._webhooks.target = WebhookTarget(
+            url, signing_key, tuple(events), max_attempts, retry_delay, data_as_string
+        )
 
-    def remove_customer(self, customer_id: int) -> None:
-        """Take a customer out, so that it is not found any more; KeyError when there is none."""
-        self._account.customers.remove(customer_id)
+    @property
+    def webhooks(self) -> list[SentWebhook]:
+        """Every webhook since the start or the last `forget`, delivered or not, as things happened."""
+        return self._webhooks.sent
+
+    async def webhooks_settled(self) -> None:
+        """Wait until every webhook that is due was delivered or given up."""
+        await self._webhooks.settle()
+
+    def redeliver(self, webhook: SentWebhook) -> None:
+        """Send a webhook again, whatever became of it; its id is the same, its attempts are counted on.
+
+        Raises:
+            ValueError: `send_webhooks_to` was not called.
+        """
+        self._webhooks.redeliver(webhook)
 
     def fail_next(
         self, count: int, fault: Fault, *, method: str | None = None, path: str | None = None
@@ -195,8 +237,9 @@ class FakeHelpCrunch:
         self._faults.add(count, fault, method, path)
 
     def forget(self) -> None:
-        """Clear the record and its counters, and drop the faults still on order."""
+        """Clear the records and their counters, and drop the faults still on order; the account stays."""
         self.requests.clear()
+        self.webhooks.clear()
         self.accepted = self.rejected = 0
         self._faults.clear()
 
@@ -229,13 +272,14 @@ class FakeHelpCrunch:
             answer = self._refusal(0.0) if fault == "429" else faults.ready_answer(fault)
         # Recorded before anything is awaited again, so that a client that gives up is on record too.
         status = None if answer is None else answer.status
-        self.requests.append(
-            RecordedRequest(now, call.method, call.path, call.query, call.body, status, headers, fault)
-        )
+        recorded = RecordedRequest(now, call.method, call.path, call.query, call.body, status, headers, fault)
+        self.requests.append(recorded)
+        if self.on_request is not None:
+            self.on_request(recorded)
         latency = self.latency() if callable(self.latency) else self.latency
         if latency > 0:
             await asyncio.sleep(latency)
-        return await faults.send(request, answer, fault, self._closing)
+        return await faults.send(request, answer, fault, self._listener.closing)
 
     def _carry_out(self, call: Call, *, inside: bool) -> Answer:
         self.accepted += 1

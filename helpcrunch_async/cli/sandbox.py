@@ -1,0 +1,149 @@
+"""`helpcrunch sandbox`: an account to develop against, in whatever language, until Ctrl-C."""
+
+import asyncio
+import os
+import secrets
+import shlex
+import signal
+from contextlib import suppress
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from helpcrunch_async.cli.problems import CommandError, Debug, ExitCode, run
+from helpcrunch_async.cli.text import printable
+from helpcrunch_async.testing import FakeHelpCrunch, RecordedRequest, RollingLog
+
+SANDBOX_EXIT_CODES: Final = (
+    "Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 something failed; 2 wrong usage, or the port cannot be had."
+)
+_SIGNING_KEY: Final = "HELPCRUNCH_SIGNING_KEY"
+
+
+class SpellingChoice(StrEnum):
+    """What `--spelling` takes."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+def sandbox(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 finds a free one.")
+    ] = 8765,
+    key: Annotated[
+        str, typer.Option(help="The API key to accept. No secret: it opens nothing else.")
+    ] = "sandbox",
+    customers: Annotated[int, typer.Option(min=0, max=1_000_000, help="Customers to make up.")] = 100,
+    chats: Annotated[int, typer.Option(min=0, max=100_000, help="Chats to make up for them.")] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same account.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Requests in any period; 0 for no limit.")] = 120,
+    period: Annotated[float, typer.Option(min=0.1, help="Seconds of a period.")] = 60.0,
+    retry_after: Annotated[
+        bool, typer.Option("--retry-after/--no-retry-after", help="Whether a 429 says when to come back.")
+    ] = False,
+    spelling: Annotated[
+        SpellingChoice, typer.Option(help="Which generation of HelpCrunch's documented answers to give.")
+    ] = SpellingChoice.NEW,
+    webhooks_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=f"Loopback URL to send signed webhooks to; the signing key comes from {_SIGNING_KEY}, or is "
+            "made up and shown.",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No line on stderr for every request.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Run a HelpCrunch account on this machine to develop against, in any language.
+
+    It answers every endpoint of the REST API as documented, remembers what is done to it until it ends, and
+    is reached from this machine only. HelpCrunch itself is never talked to.
+    """
+
+    def work() -> ExitCode:
+        server = FakeHelpCrunch(
+            customers,
+            chats=chats,
+            seed=seed,
+            api_key=key,
+            rate_rule=RollingLog(limit, period) if limit else None,
+            retry_after=retry_after,
+            spelling=spelling.value,
+            port=port,
+        )
+        server.on_request = lambda request: _log(server, request, quiet=quiet)
+        lines = [] if webhooks_to is None else [_send_webhooks(server, webhooks_to)]
+        asyncio.run(_serve_until_told(server, port, key, lines))
+        return ExitCode.DONE
+
+    run(work, debug=debug)
+
+
+def _send_webhooks(server: FakeHelpCrunch, url: str) -> str:
+    given = os.environ.get(_SIGNING_KEY)
+    signing_key = given or secrets.token_hex(16)
+    try:
+        server.send_webhooks_to(url, signing_key)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from None
+    return f"webhooks      to {url}, signed with {f'the key in {_SIGNING_KEY}' if given else signing_key}"
+
+
+async def _serve_until_told(server: FakeHelpCrunch, port: int, key: str, more_lines: list[str]) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # where loops know no signals, Ctrl-C is a KeyboardInterrupt
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, told.set)
+    try:
+        await server.open()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        line = f"port {port} cannot be had ({reason}): choose another with --port"
+        raise CommandError(line, ExitCode.USAGE) from None
+    try:
+        typer.echo("\n".join(_introduction(server, key, more_lines)))
+        await told.wait()
+    finally:
+        await server.close()
+
+
+def _introduction(server: FakeHelpCrunch, key: str, more_lines: list[str]) -> list[str]:
+    customer_ids = [row["id"] for row in server.customers]
+    chat_ids = [row["id"] for row in server.chats]
+    rule = server.rate_rule
+    limit = "none" if not isinstance(rule, RollingLog) else f"{rule.limit} requests in any {rule.period:g} s"
+    path = f"customers/{customer_ids[0]}" if customer_ids else "customers"
+    header = shlex.quote(f"Authorization: Bearer {key}")
+    return [
+        f"HelpCrunch sandbox on {server.url} (Ctrl-C ends it)",
+        "",
+        f"base URL      {server.url}",
+        f"API key       {key}",
+        f"customers     {_some(customer_ids)}",
+        f"chats         {_some(chat_ids)}",
+        f"agents        {', '.join(str(row['id']) for row in server.agents)}",
+        f"departments   {', '.join(str(row['id']) for row in server.departments)}",
+        f"applications  {', '.join(str(row['id']) for row in server.applications)}",
+        f"limit         {limit}",
+        *more_lines,
+        "",
+        f"curl -H {header} {server.url}/{path}",
+    ]
+
+
+def _some(ids: list[int]) -> str:
+    return f"{len(ids)}, for example {ids[0]}" if ids else "none"
+
+
+def _log(server: FakeHelpCrunch, request: RecordedRequest, *, quiet: bool) -> None:
+    # The record is for tests: a sandbox that runs for weeks must not grow by it.
+    server.requests.clear()
+    server.webhooks.clear()
+    if not quiet:
+        with suppress(OSError):  # nobody reads stderr any more
+            typer.echo(printable(f"{request.method} {request.path} {request.status}"), err=True)
