@@ -6,13 +6,15 @@ which is safe, since an update does the same twice.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-from helpcrunch_async.converter import structure_page
+from helpcrunch_async.converter import structure
 from helpcrunch_async.endpoints import BATCH_UPDATE_CUSTOMERS
 from helpcrunch_async.errors import (
     AuthenticationError,
@@ -42,16 +44,16 @@ async def update_in_batches(
     """Send updates one batch after the other, in order; never raises a `HelpCrunchError`."""
     outcomes: list[BatchOutcome] = []
     ends_at = None if options.deadline is None else asyncio.get_running_loop().time() + options.deadline
-    for batch in _batches(items):
+    waiting = deque(_batches(items))
+    while waiting:
+        batch = waiting.popleft()
         sent = await _send(requester, options, batch, ends_at)
         if len(batch) > 1 and isinstance(sent, BadRequestError | NotFoundError):
-            for item in batch:
-                outcomes += _outcomes([item], await _send(requester, options, [item], ends_at))
-        else:
-            outcomes += _outcomes(batch, sent)
-        error = outcomes[-1].error
-        if isinstance(error, _TRUE_OF_ALL):
-            unsent = copy(error)
+            waiting.extendleft([item] for item in reversed(batch))
+            continue
+        outcomes += _outcomes(batch, sent)
+        if isinstance(sent, _TRUE_OF_ALL):
+            unsent = copy(sent)
             unsent.outcome_unknown = False
             outcomes += [BatchOutcome(item["customer"], None, unsent) for item in items[len(outcomes) :]]
             break
@@ -93,8 +95,8 @@ def _outcomes(batch: Sequence[Item], sent: JSON | HelpCrunchError) -> list[Batch
     return [BatchOutcome(each, shown.get(each), None) for each in ids]
 
 
-def _customers_in(body: JSON) -> Sequence[Customer]:
-    try:
-        return structure_page({"data": body} if isinstance(body, list) else body, Customer, offset=0).items
-    except DecodeError:
-        return ()  # the batch was accepted; an answer of another shape says no more than that
+def _customers_in(body: JSON) -> Iterator[Customer]:
+    rows = body.get("data") if isinstance(body, dict) else body
+    for row in rows if isinstance(rows, list) else ():
+        with suppress(DecodeError):  # the batch was accepted; a row of another shape says no more than that
+            yield structure(row, Customer)

@@ -1,11 +1,13 @@
 """Checks of arguments: a clear error before anything is sent."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
@@ -47,7 +49,7 @@ def check_flag(name: str, value: object) -> bool:
     return value
 
 
-def check_id(value: object, what: str = "customer id") -> int:
+def check_id(value: object, what: str = "customer_id") -> int:
     """Take an id: a positive int, and nothing that merely looks like one.
 
     Raises:
@@ -55,21 +57,34 @@ def check_id(value: object, what: str = "customer id") -> int:
         ValueError: it is zero or negative.
     """
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"a {what} is a positive int, not {type(value).__name__}")
+        raise TypeError(f"{what} is a positive int, not {type(value).__name__}")
     if value < 1:
-        raise ValueError(f"a {what} is a positive int, not {value}")
+        raise ValueError(f"{what} is a positive int, not {value}")
     return value
+
+
+def check_str(what: str, text: object) -> str:
+    """Take text that a request can carry.
+
+    Raises:
+        TypeError: it is not a str.
+        ValueError: it holds half a surrogate pair, which has no UTF-8 form.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a str, not {type(text).__name__}")
+    if _SURROGATE.search(text):
+        raise ValueError(f"{what} holds half a surrogate pair, which is no character")
+    return text
 
 
 def check_text(what: str, text: object) -> str:
     """Take text that is not empty.
 
     Raises:
-        TypeError: it is not a str.
-        ValueError: it is empty.
+        TypeError: as `check_str`.
+        ValueError: as `check_str`, and for an empty one.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"{what} is a str, not {type(text).__name__}")
+    text = check_str(what, text)
     if not text:
         raise ValueError(f"{what} is empty")
     return text

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from copy import copy
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Literal, Protocol, Self, TypeVar, Unpack, cast, get_args, overload
+from typing import Any, Final, Literal, Protocol, Self, TypeVar, Unpack, get_args, overload
 
 import attrs
 from attrs import define, field
@@ -94,7 +94,7 @@ from helpcrunch_async.unset import UNSET, Unset
 from helpcrunch_async.writes import (
     CustomerFields,
     CustomerUpdate,
-    batch_item,
+    batch_items,
     changes_body,
     customer_body,
     moment_text,
@@ -167,8 +167,8 @@ class HelpCrunchClient:
             listings, for each request. None is no deadline.
         max_wait: seconds that a call may stand in line; when the line is longer it is refused at once with
             a `RateLimitError`. None waits as long as it takes.
-        priority: "interactive", or "bulk" to let others go first. `get_customers`, `stream_customers` and
-            listings are bulk unless `with_options` says otherwise.
+        priority: "interactive", or "bulk" to let others go first. `get_customers`, `stream_customers`,
+            `batch_update_customers` and listings are bulk unless `with_options` says otherwise.
         max_in_flight: requests on the wire at once.
         coalesce: fold `get_customer` calls that wait for a turn into searches of up to 100 ids. This use of
             search is inferred from the documented grammar, not documented itself; see `get_customers`.
@@ -413,6 +413,8 @@ class HelpCrunchClient:
 
         Raises:
             TypeError, ValueError: one of them is not an id; those before it were answered.
+
+        Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../get-customer-v1
         """
         return self._stream(ids, self._bulk_options, batch=batch)
 
@@ -477,9 +479,11 @@ class HelpCrunchClient:
         query = {**body_of(filter, "customers"), **sorting("customers", _CUSTOMER_SORTS, sort, order)}
         return self._list(SEARCH_CUSTOMERS, Customer, body=query, offset=offset, limit=limit)
 
-    async def find_customer(
-        self, *, user_id: str | Unset = UNSET, email: str | Unset = UNSET
-    ) -> Customer | None:
+    @overload
+    async def find_customer(self, *, user_id: str) -> Customer | None: ...
+    @overload
+    async def find_customer(self, *, email: str) -> Customer | None: ...
+    async def find_customer(self, *, user_id: str | None = None, email: str | None = None) -> Customer | None:
         """Find one customer by your own id, or by e-mail; None when there is none.
 
         An e-mail is not unique to a customer: of several, the one seen last comes. Case does not count in an
@@ -497,18 +501,17 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1
         """
-        if (user_id is UNSET) == (email is UNSET):
+        if (user_id is None) == (email is None):
             raise TypeError("find_customer takes either user_id or email")
-        by_email = email is not UNSET
-        wanted = email if by_email else user_id
-        field = EMAIL if by_email else USER_ID
-        query = field.equals(cast("str", wanted))
-        body = {**body_of(query, "customers"), **sorting("customers", _CUSTOMER_SORTS, "lastSeen", "desc")}
-        request = SEARCH_CUSTOMERS.request(body={**body, "limit": PAGE_LIMIT, "offset": 0})
-        page = await self._page(request, Customer, 0, self._options)
+        by_email = email is not None
+        wanted = check_text("email", email) if by_email else check_text("user_id", user_id)
+        query = body_of((EMAIL if by_email else USER_ID).equals(wanted), "customers")
+        newest_first = sorting("customers", _CUSTOMER_SORTS, "lastSeen", "desc")
+        body = {**query, **newest_first, "limit": PAGE_LIMIT, "offset": 0}
+        page = await self._page(SEARCH_CUSTOMERS.request(body=body), Customer, 0, self._options)
         return first_match(
             page.items,
-            cast("str", wanted),
+            wanted,
             lambda customer: customer.email if by_email else customer.user_id,
             folding_case=by_email,
         )
@@ -584,9 +587,11 @@ class HelpCrunchClient:
             await client.batch_update_customers([{"customer": 7, "company": "Quill AG"}, ...])
 
         A batch that HelpCrunch refuses is sent again customer by customer, to tell the bad update from the
-        good ones. Whether what an update leaves out stays as it is, is not documented for a batch; its
-        documented example only makes sense if it does. `update_customer` is sure. The updates share one
-        `deadline`.
+        good ones. A wrong key or the deadline, which all updates share, ends it: what was not sent has that
+        error, too.
+
+        Whether what an update leaves out stays as it is, is not documented for a batch; its documented
+        example only makes sense if it does. `update_customer` is sure.
 
         Args:
             updates: mappings that hold `customer`, HelpCrunch's id, and the fields to change as
@@ -600,7 +605,7 @@ class HelpCrunchClient:
         """
         if isinstance(updates, AsyncIterable):
             updates = [each async for each in updates]
-        items = [batch_item(each) for each in updates]
+        items = batch_items(updates)
         return await update_in_batches(self._opened().requester, self._bulk_options, items)
 
     async def delete_customer(self, customer_id: int) -> None:
@@ -723,8 +728,8 @@ class HelpCrunchClient:
     ) -> Listing[Chat]:
         """Search chats; nothing is sent before the listing is used.
 
-            unrated = all_of(CHAT_STATUS.equals("closed"), CHAT_CLOSED_AT.since(yesterday))
-            async for chat in client.search_chats(unrated): ...
+            closed = all_of(CHAT_STATUS.equals("closed"), CHAT_CLOSED_AT.since(yesterday))
+            async for chat in client.search_chats(closed): ...
 
         Args:
             filter: made with `helpcrunch_async.search`.
@@ -755,7 +760,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-chat-v1
         """
-        return await self._one(GET_CHAT.request(check_id(chat_id, "chat id")), Chat)
+        return await self._one(GET_CHAT.request(check_id(chat_id, "chat_id")), Chat)
 
     async def create_chat(
         self,
@@ -784,12 +789,12 @@ class HelpCrunchClient:
         """
         body = {
             "customer": check_id(customer_id),
-            "application": check_id(application_id, "application id"),
+            "application": check_id(application_id, "application_id"),
         }
         if assignee_id is not None:
-            body["assignee"] = check_id(assignee_id, "agent id")
+            body["assignee"] = check_id(assignee_id, "assignee_id")
         if department_id is not None:
-            body["department"] = check_id(department_id, "department id")
+            body["department"] = check_id(department_id, "department_id")
         return await self._one(CREATE_CHAT.request(body=body), Chat)
 
     async def set_chat_status(self, chat_id: int, status: str) -> Chat:
@@ -826,7 +831,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/update-chat-assignee-v1
         """
-        assignee = None if agent_id is None else check_id(agent_id, "agent id")
+        assignee = None if agent_id is None else check_id(agent_id, "agent_id")
         return await self._change_chat(ASSIGN_CHAT, chat_id, assignee=assignee)
 
     async def set_chat_department(self, chat_id: int, department_id: int) -> Chat:
@@ -844,7 +849,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/update-chat-department-v1
         """
-        department = check_id(department_id, "department id")
+        department = check_id(department_id, "department_id")
         return await self._change_chat(SET_CHAT_DEPARTMENT, chat_id, department=department)
 
     async def snooze_chat(self, chat_id: int, until: datetime | None) -> Chat:
@@ -928,7 +933,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-messages-v1
         """
-        check_id(chat_id, "chat id")
+        check_id(chat_id, "chat_id")
         return self._list(LIST_MESSAGES, Message, resource_id=chat_id, offset=offset, limit=limit)
 
     async def send_message(
@@ -981,9 +986,9 @@ class HelpCrunchClient:
     async def _create_message(
         self, kind: str, chat_id: int, text: str, agent_id: int | None, markdown: str | None
     ) -> Message:
-        body = {"chat": check_id(chat_id, "chat id"), "text": check_text("text", text), "type": kind}
+        body = {"chat": check_id(chat_id, "chat_id"), "text": check_text("text", text), "type": kind}
         if agent_id is not None:
-            body["agent"] = check_id(agent_id, "agent id")
+            body["agent"] = check_id(agent_id, "agent_id")
         if markdown is not None:
             body["markdownText"] = check_text("markdown", markdown)
         return await self._one(CREATE_MESSAGE.request(body=body), Message)
@@ -1016,7 +1021,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/unsubscribe-agent-v1
         """
-        check_id(agent_id, "agent id")
+        check_id(agent_id, "agent_id")
         await self._send(UNSUBSCRIBE_AGENT.request(agent_id), self._options)
 
     def list_departments(self, *, offset: int = 0, limit: int | None = None) -> Listing[Department]:
@@ -1124,7 +1129,7 @@ class HelpCrunchClient:
 
     async def _change_chat(self, endpoint: Endpoint, chat_id: int, **change: JSON) -> Chat:
         """Change one thing of a chat; its id stands in the body."""
-        return await self._one(endpoint.request(body={"id": check_id(chat_id, "chat id"), **change}), Chat)
+        return await self._one(endpoint.request(body={"id": check_id(chat_id, "chat_id"), **change}), Chat)
 
     async def _one(self, request: Request, model: type[Model]) -> Model:
         """Send a request that is answered by one object."""

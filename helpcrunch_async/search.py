@@ -218,11 +218,11 @@ class IdField(_Field[Noun]):
 
     def equals(self, number: int) -> Filter[Noun]:
         """Match this id; for several, give `any_of` a filter for each."""
-        return self._filter("=", check_id(number, f"value of {self.name}"))
+        return self._filter("=", check_id(number, self.name))
 
     def differs(self, number: int) -> Filter[Noun]:
         """Match any id but this."""
-        return self._filter("!=", check_id(number, f"value of {self.name}"))
+        return self._filter("!=", check_id(number, self.name))
 
     def above(self, number: int) -> Filter[Noun]:
         """Match ids greater than this."""

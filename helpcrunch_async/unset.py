@@ -15,4 +15,6 @@ class _Unset(Enum):
 
 
 Unset: TypeAlias = Literal[_Unset.UNSET]
+"""The type of `UNSET`."""
 UNSET: Final = _Unset.UNSET
+"""Stands for an argument or a field that is left out: what it names stays as it is."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, Final, Required, TypedDict
 
-from helpcrunch_async.checks import check_flag, check_id, check_text, unix_second
+from helpcrunch_async.checks import check_flag, check_id, check_str, check_text, unix_second
 from helpcrunch_async.models import CustomValue, Tag
 from helpcrunch_async.unset import UNSET, Unset
 
@@ -69,7 +69,7 @@ def values_of(what: str, values: object) -> dict[str, CustomValue]:
 
     Raises:
         TypeError: it is not a mapping, or a name or value is of the wrong type.
-        ValueError: a name is empty, or a number is not finite.
+        ValueError: a name is empty, a number is not finite, or text holds half a surrogate pair.
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"{what} is a mapping of names to values, not {type(values).__name__}")
@@ -77,6 +77,8 @@ def values_of(what: str, values: object) -> dict[str, CustomValue]:
         check_text(f"a name in {what}", name)
         if value is not None and not isinstance(value, str | int | float):
             raise TypeError(f"{what}: {name!r} is text, a number, a bool or None, not {type(value).__name__}")
+        if isinstance(value, str):
+            check_str(f"{what}: {name!r}", value)
         if isinstance(value, float) and not isfinite(value):
             raise ValueError(f"{what}: {name!r} is a finite number, not {value}")
     return dict(values)
@@ -89,11 +91,12 @@ def tag_list(tags: object, *, with_colors: bool = True) -> list[dict[str, str]]:
         TypeError: not an iterable of names and `Tag`s.
         ValueError: a name is empty, or comes with two colours.
     """
-    if isinstance(tags, str | Tag) or not isinstance(tags, Iterable):
+    if isinstance(tags, str | Tag | Mapping) or not isinstance(tags, Iterable):
         raise TypeError(f"tags is an iterable of names or Tags, not {type(tags).__name__}")
     colors: dict[str, str | None] = {}
     for tag in tags:
         name, color = (tag.name, tag.color) if isinstance(tag, Tag) else (tag, None)
+        color = color if with_colors else None
         check_text("a tag's name", name)
         if color is not None:
             check_text(f"the colour of tag {name!r}", color)
@@ -103,8 +106,7 @@ def tag_list(tags: object, *, with_colors: bool = True) -> list[dict[str, str]]:
         elif color not in (None, known):
             raise ValueError(f"tag {name!r} is given two colours: {known} and {color}")
     return [
-        {"name": name, "color": color} if color is not None and with_colors else {"name": name}
-        for name, color in colors.items()
+        {"name": name} if color is None else {"name": name, "color": color} for name, color in colors.items()
     ]
 
 
@@ -121,12 +123,6 @@ def some_tags(tags: object, *, with_colors: bool = True) -> dict[str, list[dict[
     return {"tags": written}
 
 
-def _text(what: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is a str, not {type(value).__name__}")
-    return value
-
-
 def _attributes(what: str, value: object) -> list[dict[str, CustomValue]]:
     return [{"property": name, "value": each} for name, each in values_of(what, value).items()]
 
@@ -134,25 +130,25 @@ def _attributes(what: str, value: object) -> list[dict[str, CustomValue]]:
 Write = Callable[[str, object], Any]
 
 _WRITABLE: Final[Mapping[str, tuple[str, Write]]] = {
-    "name": ("name", _text),
-    "email": ("email", _text),
-    "user_id": ("userId", _text),
-    "company": ("company", _text),
-    "phone": ("phone", _text),
+    "name": ("name", check_str),
+    "email": ("email", check_str),
+    "user_id": ("userId", check_str),
+    "company": ("company", check_str),
+    "phone": ("phone", check_str),
     "first_seen": ("firstSeen", moment_text),
     "last_seen": ("lastSeen", moment_text),
-    "city": ("city", _text),
-    "region_code": ("regionCode", _text),
-    "country_code": ("countryCode", _text),
+    "city": ("city", check_str),
+    "region_code": ("regionCode", check_str),
+    "country_code": ("countryCode", check_str),
     "unsubscribed": ("unsubscribed", check_flag),
     "blocked": ("blocked", check_flag),
-    "source": ("source", _text),
-    "referer": ("referer", _text),
-    "last_page": ("lastPage", _text),
-    "locale": ("locale", _text),
-    "created_from": ("createdFrom", _text),
-    "integration_id": ("integrationId", _text),
-    "notes": ("notes", _text),
+    "source": ("source", check_str),
+    "referer": ("referer", check_str),
+    "last_page": ("lastPage", check_str),
+    "locale": ("locale", check_str),
+    "created_from": ("createdFrom", check_str),
+    "integration_id": ("integrationId", check_str),
+    "notes": ("notes", check_str),
     "tags": ("tags", lambda _, tags: tag_list(tags)),
     "custom_data": ("customData", _attributes),
 }
@@ -213,4 +209,22 @@ def batch_item(update: object) -> dict[str, Any]:
     if "customer" not in update:
         raise ValueError("an update has the customer's id under 'customer'")
     fields = {name: value for name, value in update.items() if name != "customer"}
-    return {"customer": check_id(update["customer"]), **changes_body(fields)}
+    return {"customer": check_id(update["customer"], "customer"), **changes_body(fields)}
+
+
+def batch_items(updates: object) -> list[dict[str, Any]]:
+    """Write all items of a batch.
+
+    Raises:
+        TypeError, ValueError: as `batch_item`, with a note that tells which of them; or not an iterable.
+    """
+    if isinstance(updates, Mapping) or not isinstance(updates, Iterable):
+        raise TypeError(f"updates is an iterable of mappings, not {type(updates).__name__}")
+    items: list[dict[str, Any]] = []
+    for index, update in enumerate(updates):
+        try:
+            items.append(batch_item(update))
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in updates[{index}]")
+            raise
+    return items

@@ -233,57 +233,6 @@ async def test_a_stream_tells_of_a_bad_id_where_it_comes(server: FakeHelpCrunch)
             await anext(lookups)
 
 
-BAD_LISTINGS: list[tuple[dict[str, Any], type[Exception]]] = [
-    ({"sort": "name"}, ValueError),
-    ({"sort": "customers.firstSeen"}, ValueError),
-    ({"sort": ""}, ValueError),
-    ({"sort": 7}, ValueError),
-    ({"order": "ASC"}, ValueError),
-    ({"order": "down"}, ValueError),
-    ({"order": True}, ValueError),
-    ({"offset": -1}, ValueError),
-    ({"offset": 1.0}, TypeError),
-    ({"offset": True}, TypeError),
-    ({"offset": None}, TypeError),
-    ({"limit": -1}, ValueError),
-    ({"limit": "5"}, TypeError),
-    ({"limit": True}, TypeError),
-]
-
-
-@pytest.mark.parametrize(("options", "kind"), BAD_LISTINGS, ids=str)
-async def test_a_listing_that_makes_no_sense(
-    server: FakeHelpCrunch, options: dict[str, Any], kind: type[Exception]
-) -> None:
-    """Refused when it is asked for, before it is used."""
-    async with make_client(server) as client:
-        with pytest.raises(kind, match=next(iter(options))):
-            client.list_customers(**options)
-    assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    ("options", "kind"),
-    [
-        ({"offset": -1}, ValueError),
-        ({"offset": "0"}, TypeError),
-        ({"limit": 0}, ValueError),
-        ({"limit": 101}, ValueError),
-        ({"limit": 10.0}, TypeError),
-        ({"limit": None}, TypeError),
-    ],
-    ids=str,
-)
-async def test_a_page_that_makes_no_sense(
-    server: FakeHelpCrunch, options: dict[str, Any], kind: type[Exception]
-) -> None:
-    """A page has 1 to 100 rows."""
-    async with make_client(server) as client:
-        with pytest.raises(kind, match=next(iter(options))):
-            await client.list_customers().page(**options)
-    assert server.requests == []
-
-
 # Open and closed
 
 CALLS: list[Any] = [

@@ -1,12 +1,24 @@
 """The public names: pinned, documented, and with the signatures that users' code relies on."""
 
+import ast
 import inspect
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import helpcrunch_async
-from helpcrunch_async import HelpCrunchClient, Listing, RetryPolicy, open_session
+from helpcrunch_async import (
+    CustomerFields,
+    CustomerUpdate,
+    HelpCrunchClient,
+    Listing,
+    RetryPolicy,
+    open_session,
+)
 
 NAMES = [
     "NO_RETRY",
@@ -109,6 +121,31 @@ def test_every_public_name_is_documented(thing: Any) -> None:
             assert inspect.getdoc(member), f"{thing.__name__}.{name}"
 
 
+OTHERS = [
+    name
+    for name in NAMES
+    if not (inspect.isclass(value := getattr(helpcrunch_async, name)) or inspect.isfunction(value))
+]
+
+
+def _names_with_a_text_below(tree: ast.Module) -> Iterator[str]:
+    for node, below in pairwise(tree.body):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            match below:
+                case ast.Expr(ast.Constant(str())):
+                    yield node.target.id
+
+
+SELF_EXPLAINING = {"__version__"}
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in SELF_EXPLAINING])
+def test_every_constant_and_alias_is_documented(name: str) -> None:
+    """By a string below it, which is where editors and documentation look."""
+    sources = Path(helpcrunch_async.__file__).parent.rglob("*.py")
+    assert any(name in _names_with_a_text_below(ast.parse(path.read_text("utf-8"))) for path in sources)
+
+
 def _parameters(function: Any) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
@@ -133,27 +170,116 @@ def test_the_clients_signature() -> None:
     assert kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD, *[inspect.Parameter.KEYWORD_ONLY] * 11]
 
 
-@pytest.mark.parametrize(
-    ("method", "keywords"),
-    [
-        ("get_customer", "customer_id"),
-        ("get_customers", "ids * return_exceptions batch"),
-        ("stream_customers", "ids * batch"),
-        ("list_customers", "* sort order offset limit"),
-        ("with_options", "* timeout deadline retry max_wait priority"),
-        ("open", ""),
-        ("close", ""),
-    ],
-)
-def test_signatures_of_methods(method: str, keywords: str) -> None:
-    """Ids stand first, everything after them is a keyword."""
-    parameters = list(inspect.signature(getattr(HelpCrunchClient, method)).parameters.values())[1:]
+SIGNATURES = {
+    "get_customer": "customer_id",
+    "get_customers": "ids * return_exceptions=False batch=True",
+    "stream_customers": "ids * batch=True",
+    "list_customers": "* sort=None order=None offset=0 limit=None",
+    "search_customers": "filter * sort=None order=None offset=0 limit=None",
+    "find_customer": "* user_id=None email=None",
+    "create_customer": "**fields",
+    "update_customer": "customer_id **fields",
+    "replace_customer": "customer_id **fields",
+    "batch_update_customers": "updates",
+    "delete_customer": "customer_id",
+    "tag_customer": "customer_id tags",
+    "untag_customer": "customer_id tags",
+    "create_event": "customer_id name data=None",
+    "list_chats": "* sort=None order=None offset=0 limit=None",
+    "search_chats": "filter * sort=None order=None offset=0 limit=None",
+    "get_chat": "chat_id",
+    "create_chat": "customer_id * application_id assignee_id=None department_id=None",
+    "set_chat_status": "chat_id status",
+    "assign_chat": "chat_id agent_id",
+    "set_chat_department": "chat_id department_id",
+    "snooze_chat": "chat_id until",
+    "rate_chat": "chat_id rating",
+    "mark_chat_read_by_agent": "chat_id read=True",
+    "mark_chat_read_by_customer": "chat_id read=True",
+    "list_messages": "chat_id * offset=0 limit=None",
+    "send_message": "chat_id text * agent_id=None markdown=None",
+    "send_private_note": "chat_id text * agent_id=None markdown=None",
+    "list_agents": "* offset=0 limit=None",
+    "unsubscribe_agent": "agent_id",
+    "list_departments": "* offset=0 limit=None",
+    "list_applications": "* offset=0 limit=None",
+    "get_organization": "",
+}
+OF_THE_CLIENT_ITSELF = {
+    "open": "",
+    "close": "",
+    "with_options": "* timeout=UNSET deadline=UNSET retry=UNSET max_wait=UNSET priority=UNSET",
+    "request": "method path * query=None body=None repeatable=None",
+}
+
+
+def _words_of(function: Any) -> list[str]:
     words = []
-    for parameter in parameters:
+    for parameter in list(inspect.signature(function).parameters.values())[1:]:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in words:
             words.append("*")
-        words.append(parameter.name)
-    assert keywords.split() == words
+        stars = "**" if parameter.kind is inspect.Parameter.VAR_KEYWORD else ""
+        default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
+        words.append(f"{stars}{parameter.name}{default}")
+    return words
+
+
+@pytest.mark.parametrize(("method", "words"), {**SIGNATURES, **OF_THE_CLIENT_ITSELF}.items())
+def test_signatures_of_methods(method: str, words: str) -> None:
+    """Ids and what is nothing without a name stand first, everything after them is a keyword."""
+    assert words.split() == _words_of(getattr(HelpCrunchClient, method))
+
+
+def test_there_are_no_other_methods() -> None:
+    """What is not written down here is not promised."""
+    public = {name for name in vars(HelpCrunchClient) if not name.startswith("_")}
+    assert set(SIGNATURES) | set(OF_THE_CLIENT_ITSELF) == public
+
+
+def test_the_fields_that_can_be_written() -> None:
+    """None of them must be there, save the customer of an update in a batch."""
+    fields = CustomerFields.__annotations__
+    assert " ".join(fields) == (
+        "name email user_id company phone first_seen last_seen city region_code country_code unsubscribed "
+        "blocked source referer last_page locale created_from integration_id notes tags custom_data"
+    )
+    assert CustomerFields.__required_keys__ == frozenset()
+    assert CustomerUpdate.__required_keys__ == {"customer"}
+    assert CustomerUpdate.__optional_keys__ == set(fields)
+
+
+PAGE_OF_THE_VENDOR = re.compile(r"https://docs\.helpcrunch\.com/en/rest-api-v1/[a-z0-9-]+")
+
+
+@pytest.mark.parametrize("method", SIGNATURES)
+def test_every_method_names_its_page(method: str) -> None:
+    """The docstring ends with where HelpCrunch documents it, so that anybody can compare."""
+    doc = inspect.getdoc(getattr(HelpCrunchClient, method))
+    assert doc
+    last = doc.splitlines()[-1]
+    assert re.match(r"Sources?: ", last)
+    assert PAGE_OF_THE_VENDOR.search(last)
+
+
+@pytest.mark.parametrize("method", SIGNATURES)
+def test_every_docstring_names_every_argument(method: str) -> None:
+    """Each once, in the order of the signature, and nothing that is not there."""
+    doc = inspect.getdoc(getattr(HelpCrunchClient, method)) or ""
+    _, _, after = doc.partition("\nArgs:\n")
+    documented = re.findall(r"^ {4}(\w+): ", after.partition("\n\n")[0], re.MULTILINE)
+    parameters = list(inspect.signature(getattr(HelpCrunchClient, method)).parameters)[1:]
+    assert parameters == documented
+
+
+NOT_REPEATED = ["create_customer", "create_event", "create_chat", "send_message", "send_private_note"]
+
+
+@pytest.mark.parametrize("method", [*NOT_REPEATED, "unsubscribe_agent"])
+def test_what_is_not_repeated_says_so(method: str) -> None:
+    """And what the caller is left with."""
+    doc = inspect.getdoc(getattr(HelpCrunchClient, method)) or ""
+    assert "Sent again only when it certainly never left" in doc
+    assert "`outcome_unknown`" in doc
 
 
 def test_the_methods_of_a_listing() -> None:

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 from attrs import define, field
 
 Priority: TypeAlias = Literal["interactive", "bulk"]
+"""The lane that a turn is waited for in: single calls go ahead of bulk work."""
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "bulk")
 
 INTERACTIVE_TURNS_PER_BULK_TURN: Final = 3

@@ -1,21 +1,36 @@
 """A program that uses the public API as its types promise. It is checked, not run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, assert_type
 
 from helpcrunch_async import (
     UNSET,
+    Agent,
+    Application,
+    BatchOutcome,
+    Chat,
+    ChatCustomer,
+    ChatRating,
+    ChatStatus,
     Customer,
+    CustomerFields,
+    CustomerUpdate,
+    CustomValue,
+    Department,
+    Event,
     HelpCrunchClient,
     HelpCrunchError,
     Listing,
     Lookup,
+    Message,
+    Organization,
     Page,
     Rating,
     RetryPolicy,
     Tag,
+    same_word,
 )
 from helpcrunch_async.search import (
     CHAT_ASSIGNEE,
@@ -86,6 +101,127 @@ async def list_customers(client: HelpCrunchClient) -> None:
     assert_type(page.items, tuple[Customer, ...])
     assert_type(page.total, int | None)
     assert_type(await listing.to_list(limit=25), list[Customer])
+
+
+async def search_customers(client: HelpCrunchClient) -> None:
+    """A query or a filter alone makes a listing; finding one may find none."""
+    paid = all_of(EMAIL.contains("@example.com"), TAGS.include("Paid"))
+    assert_type(client.search_customers(paid), Listing[Customer])
+    listing = client.search_customers(ID.above(7), sort="lastSeen", order="asc", offset=20, limit=500)
+    assert_type(listing, Listing[Customer])
+    assert_type(client.search_customers(raw_filter("customers.age", ">=", 21)), Listing[Customer])
+    assert_type(await listing.to_list(), list[Customer])
+    assert_type(await client.find_customer(user_id="acct_502"), Customer | None)
+    assert_type(await client.find_customer(email="ada@example.com"), Customer | None)
+
+
+async def change_customers(client: HelpCrunchClient) -> None:
+    """What is left out stays or is cleared, None clears, UNSET is left out."""
+    assert_type(await client.create_customer(), Customer)
+    assert_type(await client.create_customer(name="Ada", user_id="acct_1", first_seen=LAST_WEEK), Customer)
+    assert_type(
+        await client.update_customer(7, company="Quill AG", notes=None, phone=UNSET, blocked=True), Customer
+    )
+    assert_type(await client.update_customer(7, tags=["Paid", Tag("vip", "red")], custom_data={}), Customer)
+    assert_type(await client.replace_customer(7, name="Ada", custom_data={"seats": 3, "by": None}), Customer)
+    fields: CustomerFields = {"name": "Ada", "unsubscribed": False}
+    assert_type(await client.update_customer(customer_id=7, **fields), Customer)
+    assert_type(await client.delete_customer(7), None)
+
+
+async def change_many_customers(
+    client: HelpCrunchClient, some: list[CustomerUpdate], others: AsyncIterator[CustomerUpdate]
+) -> None:
+    """Updates of any kind of source."""
+    outcomes = await client.batch_update_customers([{"customer": 7, "company": "Quill AG", "notes": None}])
+    assert_type(outcomes, list[BatchOutcome])
+    for outcome in outcomes:
+        assert_type(outcome.id, int)
+        assert_type(outcome.customer, Customer | None)
+        assert_type(outcome.error, HelpCrunchError | None)
+    assert_type(await client.batch_update_customers(some), list[BatchOutcome])
+    assert_type(await client.batch_update_customers(others), list[BatchOutcome])
+    updates: Iterable[CustomerUpdate] = ({"customer": number, "notes": None} for number in range(1, 9))
+    assert_type(await client.batch_update_customers(updates), list[BatchOutcome])
+
+
+async def tag_customers(client: HelpCrunchClient, customer: Customer) -> None:
+    """Tags are names, or tags, in any collection."""
+    assert_type(await client.tag_customer(7, ["Paid", "vip"]), Customer)
+    assert_type(await client.tag_customer(7, customer.tags), Customer)
+    assert_type(await client.tag_customer(7, ("Paid", Tag("vip", "red"))), Customer)
+    assert_type(await client.untag_customer(7, {"Paid"}), Customer)
+    assert_type(await client.untag_customer(7, (tag.name for tag in customer.tags)), Customer)
+
+
+async def record_events(client: HelpCrunchClient) -> None:
+    """An event has data or none."""
+    event = await client.create_event(7, "Upgrade", {"plan": "team", "seats": 3, "share": 0.5, "paid": True})
+    assert_type(event, Event)
+    assert_type(event.id, int | None)
+    assert_type(event.data, dict[str, CustomValue])
+    assert_type(event.created_at, datetime | None)
+    assert_type(await client.create_event(7, name="Upgrade", data=None), Event)
+
+
+async def read_chats(client: HelpCrunchClient) -> None:
+    """Chats are listed, searched and got; their words are open, and compared by what they mean."""
+    assert_type(client.list_chats(), Listing[Chat])
+    assert_type(client.list_chats(sort="lastMessageAt", order="asc", offset=20, limit=500), Listing[Chat])
+    assert_type(client.search_chats(CHAT_STATUS.equals("closed"), sort="closedAt"), Listing[Chat])
+    assert_type(client.search_chats(any_of(CHAT_ASSIGNEE.equals(7))), Listing[Chat])
+    assert_type(await client.list_chats().page(), Page[Chat])
+    chat = await client.get_chat(8803)
+    assert_type(chat, Chat)
+    assert_type(chat.status, str | None)
+    assert_type(chat.closed_at, datetime | None)
+    assert_type(chat.agents, tuple[Agent, ...])
+    assert_type(chat.customer, ChatCustomer | None)
+    assert_type(chat.assignee, Agent | None)
+    assert_type(chat.department, Department | None)
+    assert_type(same_word(chat.status, ChatStatus.ON_HOLD), bool)
+
+
+async def change_chats(client: HelpCrunchClient, rating: Rating) -> None:
+    """Every change gives the chat after it."""
+    chat = await client.create_chat(7, application_id=2, assignee_id=312, department_id=None)
+    assert_type(chat, Chat)
+    assert_type(await client.set_chat_status(chat.id, ChatStatus.CLOSED), Chat)
+    assert_type(await client.set_chat_status(chat.id, "Waiting for parts"), Chat)
+    assert_type(await client.assign_chat(chat.id, 312), Chat)
+    assert_type(await client.assign_chat(chat.id, None), Chat)
+    assert_type(await client.set_chat_department(chat.id, 41), Chat)
+    assert_type(await client.snooze_chat(chat.id, LAST_WEEK), Chat)
+    assert_type(await client.snooze_chat(chat.id, None), Chat)
+    assert_type(await client.rate_chat(chat.id, rating), Chat)
+    assert_type(await client.rate_chat(chat.id, "very poor"), Chat)
+    assert_type(await client.rate_chat(chat.id, ChatRating.PERFECT), Chat)
+    assert_type(await client.mark_chat_read_by_agent(chat.id), Chat)
+    assert_type(await client.mark_chat_read_by_customer(chat.id, read=False), Chat)
+
+
+async def read_and_send_messages(client: HelpCrunchClient) -> None:
+    """Messages are listed by chat; a note is a message, too."""
+    assert_type(client.list_messages(8803, offset=20, limit=500), Listing[Message])
+    message = await client.send_message(8803, "Hello", agent_id=312, markdown="**Hello**")
+    assert_type(message, Message)
+    assert_type(message.chat_id, int | None)
+    assert_type(message.agent, Agent | None)
+    assert_type(message.created_at, datetime | None)
+    assert_type(await client.send_message(8803, "Hello", agent_id=None), Message)
+    assert_type(await client.send_private_note(8803, "Refund agreed"), Message)
+
+
+async def read_the_team(client: HelpCrunchClient) -> None:
+    """Who answers, through what, and for whom."""
+    assert_type(client.list_agents(offset=20, limit=500), Listing[Agent])
+    assert_type(client.list_departments(offset=20, limit=500), Listing[Department])
+    assert_type(client.list_applications(offset=20, limit=500), Listing[Application])
+    assert_type(await client.list_departments().to_list(), list[Department])
+    assert_type(await client.unsubscribe_agent(312), None)
+    organization = await client.get_organization()
+    assert_type(organization, Organization)
+    assert_type(organization.team_online, bool | None)
 
 
 def read_a_customer(customer: Customer) -> None:

@@ -8,7 +8,7 @@ of no other. The WRONG_SEARCHES are run, too: what does not type-check also rais
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from helpcrunch_async import Customer, HelpCrunchClient, Tag
+from helpcrunch_async import Chat, Customer, CustomerUpdate, HelpCrunchClient, Tag
 from helpcrunch_async.search import (
     CHAT_AGENTS,
     CHAT_CUSTOMER_TAGS,
@@ -111,3 +111,107 @@ async def wrong_calls(client: HelpCrunchClient) -> None:
     client.with_options(timeout=None)  # type: ignore[arg-type]
     (await client.get_customer(7)).name.upper()  # type: ignore[union-attr]
     (await client.get_customer(7)).name = "Ada"  # type: ignore[misc]
+
+
+async def wrong_searches_of_the_client(client: HelpCrunchClient) -> None:
+    """Search for what is not there, or not for that."""
+    client.search_customers(CHAT_STATUS.equals("new"))  # type: ignore[arg-type]
+    client.search_customers(all_of(CHAT_STATUS.equals("new")))  # type: ignore[arg-type]
+    client.search_chats(EMAIL.contains("@"))  # type: ignore[arg-type]
+    client.search_customers()  # type: ignore[call-arg]
+    client.search_customers({"filter": []})  # type: ignore[arg-type]
+    client.search_customers([ID.equals(7), ID.equals(8)])  # type: ignore[arg-type]
+    client.search_customers(ID.equals(7), "firstSeen")  # type: ignore[call-arg]
+    client.search_customers(ID.equals(7), sort="createdAt")  # type: ignore[arg-type]
+    client.search_chats(CHAT_STATUS.equals("new"), sort="firstSeen")  # type: ignore[arg-type]
+    client.search_chats(CHAT_STATUS.equals("new"), order="DESC")  # type: ignore[arg-type]
+    await client.find_customer()  # type: ignore[call-overload]
+    await client.find_customer("acct_502")  # type: ignore[call-overload]
+    await client.find_customer(user_id=7)  # type: ignore[call-overload]
+    await client.find_customer(email=None)  # type: ignore[call-overload]
+    await client.find_customer(user_id="acct_502", email="ada@example.com")  # type: ignore[call-overload]
+    (await client.find_customer(email="ada@example.com")).name.upper()  # type: ignore[union-attr]
+
+
+async def wrong_changes_of_customers(client: HelpCrunchClient) -> None:
+    """Write fields that are not there, or values that are none of theirs."""
+    await client.create_customer(nmae="Ada")  # type: ignore[call-arg]
+    await client.create_customer(id=7)  # type: ignore[call-arg]
+    await client.create_customer(user_id=502)  # type: ignore[arg-type]
+    await client.update_customer("7", name="Ada")  # type: ignore[arg-type]
+    await client.update_customer(name="Ada")  # type: ignore[call-arg]
+    await client.update_customer(7, userId="acct_502")  # type: ignore[call-arg]
+    await client.update_customer(7, customer=7)  # type: ignore[call-arg]
+    await client.update_customer(7, blocked="no")  # type: ignore[arg-type]
+    await client.update_customer(7, first_seen="2024-04-09")  # type: ignore[arg-type]
+    await client.update_customer(7, last_seen=1603800000)  # type: ignore[arg-type]
+    await client.update_customer(7, tags=[7])  # type: ignore[list-item]
+    await client.update_customer(7, tags=Tag("vip"))  # type: ignore[arg-type]
+    await client.update_customer(7, custom_data=[{"property": "plan", "value": "team"}])  # type: ignore[arg-type]
+    await client.update_customer(7, custom_data={"plan": TODAY})  # type: ignore[dict-item]
+    await client.replace_customer(name="Ada")  # type: ignore[call-arg]
+    await client.replace_customer(7, company=7)  # type: ignore[arg-type]
+    await client.replace_customer(7, location={"city": "Munich"})  # type: ignore[call-arg]
+    await client.batch_update_customers([{"company": "Quill AG"}])  # type: ignore[typeddict-item]
+    await client.batch_update_customers([{"customer": "7"}])  # type: ignore[typeddict-item]
+    await client.batch_update_customers([{"customer": 7, "comapny": "Q"}])  # type: ignore[typeddict-unknown-key]
+    await client.batch_update_customers({"customer": 7, "company": "Quill AG"})  # type: ignore[dict-item]
+    await client.batch_update_customers(7)  # type: ignore[arg-type]
+    await client.delete_customer(None)  # type: ignore[arg-type]
+    await client.tag_customer(7)  # type: ignore[call-arg]
+    await client.tag_customer(7, Tag("vip"))  # type: ignore[arg-type]
+    await client.tag_customer(7, [{"name": "vip"}])  # type: ignore[list-item]
+    await client.tag_customer(7, "vip", "Paid")  # type: ignore[call-arg]
+    await client.untag_customer(7, None)  # type: ignore[arg-type]
+    await client.create_event(7)  # type: ignore[call-arg]
+    await client.create_event(7, "Upgrade", {"who": {"name": "Ada"}})  # type: ignore[dict-item]
+    await client.create_event(7, "Upgrade", plan="team")  # type: ignore[call-arg]
+    update: CustomerUpdate = {"name": "Ada"}  # type: ignore[typeddict-item]
+    update["nmae"] = "Ada"  # type: ignore[typeddict-unknown-key]
+
+
+async def wrong_chats(client: HelpCrunchClient) -> None:
+    """Change chats wrongly."""
+    client.list_chats(sort="firstSeen")  # type: ignore[arg-type]
+    client.list_chats("createdAt")  # type: ignore[call-arg]
+    await client.list_chats()  # type: ignore[misc]
+    await client.get_chat("8803")  # type: ignore[arg-type]
+    await client.create_chat(7)  # type: ignore[call-arg]
+    await client.create_chat(7, 2)  # type: ignore[call-arg]
+    await client.create_chat(7, application_id=None)  # type: ignore[arg-type]
+    await client.create_chat(7, application_id=2, assignee="Ada")  # type: ignore[call-arg]
+    await client.create_chat(7, application_id=2, assignee_id="312")  # type: ignore[arg-type]
+    await client.set_chat_status(8803)  # type: ignore[call-arg]
+    await client.set_chat_status(8803, 5)  # type: ignore[arg-type]
+    await client.assign_chat(8803)  # type: ignore[call-arg]
+    await client.assign_chat(8803, "Ada")  # type: ignore[arg-type]
+    await client.set_chat_department(8803, None)  # type: ignore[arg-type]
+    await client.snooze_chat(8803, 3600)  # type: ignore[arg-type]
+    await client.snooze_chat(8803)  # type: ignore[call-arg]
+    await client.rate_chat(8803, "good")  # type: ignore[arg-type]
+    await client.rate_chat(8803, "Great")  # type: ignore[arg-type]
+    await client.rate_chat(8803, 5)  # type: ignore[arg-type]
+    await client.rate_chat(8803, None)  # type: ignore[arg-type]
+    await client.mark_chat_read_by_agent(8803, "yes")  # type: ignore[arg-type]
+    await client.mark_chat_read_by_customer(8803, read=None)  # type: ignore[arg-type]
+    gone: Chat = await client.delete_customer(7)  # type: ignore[func-returns-value,assignment]
+    gone.status.upper()  # type: ignore[union-attr]
+
+
+async def wrong_messages_and_team(client: HelpCrunchClient) -> None:
+    """Send and ask wrongly."""
+    client.list_messages()  # type: ignore[call-arg]
+    client.list_messages(8803, sort="createdAt")  # type: ignore[call-arg]
+    client.list_messages(8803, 20)  # type: ignore[call-arg]
+    await client.send_message(8803)  # type: ignore[call-arg]
+    await client.send_message(8803, None)  # type: ignore[arg-type]
+    await client.send_message(8803, "Hello", 312)  # type: ignore[call-arg]
+    await client.send_message(8803, "Hello", agent="Ada")  # type: ignore[call-arg]
+    await client.send_message(8803, "Hello", agent_id="312")  # type: ignore[arg-type]
+    await client.send_private_note(8803, "Hello", type="private")  # type: ignore[call-arg]
+    client.list_agents(20)  # type: ignore[call-arg]
+    client.list_departments(sort="name")  # type: ignore[call-arg]
+    await client.list_applications()  # type: ignore[misc]
+    await client.unsubscribe_agent("312")  # type: ignore[arg-type]
+    await client.get_organization(7)  # type: ignore[call-arg]
+    (await client.get_organization()).name.upper()  # type: ignore[attr-defined]
