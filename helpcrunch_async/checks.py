@@ -72,7 +72,7 @@ def check_str(what: str, text: object) -> str:
     """
     if not isinstance(text, str):
         raise TypeError(f"{what} is a str, not {type(text).__name__}")
-    if _SURROGATE.search(text):
+    if _SURROGATE.search(text):  # the codec's own error would hold the text
         raise ValueError(f"{what} holds half a surrogate pair, which is no character")
     return text
 
@@ -100,9 +100,9 @@ def unix_second(what: str, moment: object, *, up: bool = False) -> int:
     if not isinstance(moment, datetime):
         raise TypeError(f"{what} is an aware datetime, not {type(moment).__name__}")
     if moment.utcoffset() is None:
-        raise ValueError(f"{what} is an aware datetime, and {moment} is naive: in which time zone?")
+        raise ValueError(f"{what} is an aware datetime, not a naive one: in which time zone?")
     # whole numbers throughout: timestamp() is a float and knows microseconds only roughly
     second = -((_EPOCH - moment) // _SECOND) if up else (moment - _EPOCH) // _SECOND
     if second < 0:
-        raise ValueError(f"{what} is not before 1970, as {moment} is")
+        raise ValueError(f"{what} is before 1970")
     return second

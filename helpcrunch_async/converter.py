@@ -81,6 +81,12 @@ def _is(kind: type, *, nullable: bool) -> Callable[[object, object], object]:
     return check_nullable if nullable else check
 
 
+def _word_or_number(value: object, _: object) -> object:
+    if value is None or value.__class__ in {str, int}:
+        return value
+    raise _unfit("a string, an integer or null", value)
+
+
 def _moment(value: object, _: object) -> datetime | None:
     """Read a moment in any of its four spellings: int, numeric string, the same with a fraction, null."""
     if value is None or value == "":
@@ -174,8 +180,12 @@ def _make_structure_hook(model: type[Any], converter: Converter) -> Callable[[An
     )
     if converter.detailed_validation:
         structure = _naming_keys(structure, keys)
-    # parts that are models themselves: null, an empty list (PHP's empty object) and opaque values do occur
-    parts = [keys[field.name] for field in attrs.fields(model) if attrs.has(field.type or NoneType)]
+    # parts that are never None: null, an empty list (PHP's empty object) and opaque values do occur
+    parts = [
+        keys[field.name]
+        for field in attrs.fields(model)
+        if attrs.has(field.type or NoneType) and field.default is not attrs.NOTHING
+    ]
 
     def hook(value: Any, _: object) -> Any:
         if value.__class__ is not dict and not isinstance(value, Mapping):
@@ -223,6 +233,7 @@ def _make_converter(*, detailed: bool) -> Converter:
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _is(kind, nullable=False))
         converter.register_structure_hook(kind | None, _is(kind, nullable=True))
+    converter.register_structure_hook(str | int | None, _word_or_number)
     converter.register_structure_hook(datetime | None, _moment)
     converter.register_structure_hook_func(lambda kind: kind == dict[str, CustomValue], _custom_data)
     converter.register_structure_hook_factory(_is_model, _make_structure_hook)
@@ -240,12 +251,12 @@ def _is_optional_model(kind: Any) -> bool:
 
 
 def _make_optional_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    """Read a part that may be absent: null, an empty list (PHP's empty object), or a bare id."""
+    """Read a part that may be absent: null, {} or [] (PHP's empty object), or a bare id."""
     model = get_args(kind)[0]
     hook = converter.get_structure_hook(model)
 
     def hook_optional(value: object, _: object) -> Any:
-        if value is None or value == []:
+        if value is None or value in ({}, []):
             return None
         return hook({"id": value} if value.__class__ is int else value, model)
 
@@ -261,13 +272,13 @@ def _make_row_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], tupl
     item = get_args(kind)[0]
     items: Any = GenericAlias(list, (item,))
     item_hook, list_hook = converter.get_structure_hook(item), converter.get_structure_hook(items)
-    detailed = converter.detailed_validation
+    detailed, may_be_alone = converter.detailed_validation, attrs.has(item)
 
     def hook(value: object, _: object) -> tuple[Any, ...]:
         if value is None or value == {}:
             return ()
-        if isinstance(value, Mapping):
-            value = [value]
+        if may_be_alone and isinstance(value, Mapping):
+            return (item_hook(value, item),)
         if not isinstance(value, list):
             raise _unfit("a list or null", value)
         if detailed:  # slower, and says which item does not fit
@@ -324,20 +335,22 @@ def structure_page(body: object, model: type[M], *, offset: int) -> Page[M]:
     Raises:
         DecodeError: as `structure`; a row that does not fit is named by its index.
     """
-    rows = body.get("data", body.get("messages")) if isinstance(body, dict) else None
+    key = "messages" if isinstance(body, dict) and "messages" in body and "data" not in body else "data"
+    rows = body.get(key) if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(rows, list):
-        raise DecodeError("not a page of rows", problems=("$.data: expected a list",))
-    if rows and all(isinstance(row, list) for row in rows):
-        rows = [row for nested in rows for row in nested]
+        raise DecodeError("not a page of rows", problems=(f"$.{key}: expected a list",))
     meta = body.get("meta")
     total = body.get("total", meta.get("total") if isinstance(meta, dict) else None)
+    nested = bool(rows) and all(isinstance(row, list) for row in rows)
     items: list[M] = []
     problems: list[str] = []
-    for index, row in enumerate(rows):
-        try:
-            items.append(structure(row, model))
-        except DecodeError as error:
-            problems += [f"$.data[{index}]{problem[1:]}" for problem in error.problems]
+    for outer, inner_rows in enumerate(rows if nested else [rows]):
+        place = f"$.{key}[{outer}]" if nested else f"$.{key}"
+        for index, row in enumerate(inner_rows):
+            try:
+                items.append(structure(row, model))
+            except DecodeError as error:
+                problems += [f"{place}[{index}]{problem[1:]}" for problem in error.problems]
     if problems:
         raise DecodeError(
             f"not a page of {model.__name__}: {'; '.join(problems[:3])}", problems=tuple(problems)
@@ -357,7 +370,7 @@ def _problems(value: object, model: type) -> tuple[str, ...]:
 def _describe(error: BaseException, _: type | None) -> str:
     if isinstance(error, _UnfitValueError):
         return str(error)
-    return "missing" if isinstance(error, KeyError) else "unreadable"
+    return "missing" if isinstance(error, KeyError) else "expected something else"
 
 
 def _in_json_words(problem: str) -> str:
@@ -379,7 +392,7 @@ def to_dict(model: Any) -> dict[str, Any]:
 
     Times are Unix seconds in a string, `extra` stands among the other keys; `from_dict` reads it back.
     """
-    if not attrs.has(type(model)):
+    if not (attrs.has(type(model)) and hasattr(model, "extra")):  # a page or a look-up has no JSON of its own
         raise TypeError(f"to_dict takes a model, not {type(model).__name__}")
     mapping: dict[str, Any] = _fast().unstructure(model)
     return mapping

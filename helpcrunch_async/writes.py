@@ -69,7 +69,7 @@ def values_of(what: str, values: object) -> dict[str, CustomValue]:
 
     Raises:
         TypeError: it is not a mapping, or a name or value is of the wrong type.
-        ValueError: a name is empty, a number is not finite, or text holds half a surrogate pair.
+        ValueError: a name is empty, a number is not finite or too large, or text is not Unicode.
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"{what} is a mapping of names to values, not {type(values).__name__}")
@@ -79,16 +79,23 @@ def values_of(what: str, values: object) -> dict[str, CustomValue]:
             raise TypeError(f"{what}: {name!r} is text, a number, a bool or None, not {type(value).__name__}")
         if isinstance(value, str):
             check_str(f"{what}: {name!r}", value)
-        if isinstance(value, float) and not isfinite(value):
-            raise ValueError(f"{what}: {name!r} is a finite number, not {value}")
+        elif value is not None and not _is_finite(value):
+            raise ValueError(f"{what}: {name!r} is not finite, or too large")
     return dict(values)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return isfinite(number)
+    except OverflowError:  # an int that no float holds, and hardly any reader of JSON
+        return False
 
 
 def tag_list(tags: object, *, with_colors: bool = True) -> list[dict[str, str]]:
     """Write tags as the API takes them, each name once.
 
     Raises:
-        TypeError: not an iterable of names and `Tag`s.
+        TypeError: not an iterable of names and `Tag`s; a mapping is none.
         ValueError: a name is empty, or comes with two colours.
     """
     if isinstance(tags, str | Tag | Mapping) or not isinstance(tags, Iterable):
@@ -104,7 +111,7 @@ def tag_list(tags: object, *, with_colors: bool = True) -> list[dict[str, str]]:
         if known is None:
             colors[name] = color
         elif color not in (None, known):
-            raise ValueError(f"tag {name!r} is given two colours: {known} and {color}")
+            raise ValueError(f"tag {name!r} is given two colours")
     return [
         {"name": name} if color is None else {"name": name, "color": color} for name, color in colors.items()
     ]

@@ -126,7 +126,7 @@ BAD_CALLS: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [
         "tag, two colours",
         lambda client: client.tag_customer(7, [Tag("vip", "red"), Tag("vip", "blue")]),
         ValueError,
-        "tag 'vip' is given two colours: red and blue",
+        "tag 'vip' is given two colours",
     ),
     ("tag, half a pair", lambda client: client.tag_customer(7, ["\udc00"]), ValueError, "a tag's name holds"),
     ("untag, a str", lambda client: client.untag_customer(7, "vip"), TypeError, "tags is an iterable"),
@@ -173,7 +173,7 @@ BAD_CALLS: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [
         "event, NaN",
         lambda client: client.create_event(7, "Up", {"share": NAN}),
         ValueError,
-        "data: 'share' is a finite number",
+        "data: 'share' is not finite",
     ),
     (
         "event, empty name in data",
@@ -192,7 +192,7 @@ BAD_CALLS: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [
         "snooze, long ago",
         lambda client: client.snooze_chat(7, datetime(1969, 7, 20, tzinfo=UTC)),
         ValueError,
-        "until is not before 1970",
+        "until is before 1970",
     ),
     ("snooze, nothing", lambda client: client.snooze_chat(7), TypeError, "until"),
     (

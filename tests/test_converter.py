@@ -55,7 +55,7 @@ def refused(value: Any) -> DecodeError:
         ),
         ({"id": 7, "device": {"id": "5"}}, ["$.device.id: expected an integer or null, not a string"]),
         ({"id": 7, "tags": "lead"}, ["$.tags: expected a list or null, not a string"]),
-        ({"id": 7, "tags": {"color": "red"}}, ["$.tags[0].name: missing"]),
+        ({"id": 7, "tags": {"color": "red"}}, ["$.tags.name: missing"]),
         ({"id": 7, "tags": [{"color": "red"}]}, ["$.tags[0].name: missing"]),
         (
             {"id": 7, "tags": [{"name": "a"}, {"name": None}]},

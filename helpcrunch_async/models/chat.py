@@ -34,8 +34,8 @@ class Chat:
     id: int
     status: str | None = None
     """See `ChatStatus`."""
-    closed_by: str | None = None
-    """`customer` or `agent`."""
+    closed_by: str | int | None = None
+    """`customer` or `agent`; one description of the API knows a number here."""
     created_at: datetime | None = None
     last_message_at: datetime | None = None
     last_customer_message_at: datetime | None = None
