@@ -18,6 +18,7 @@ import interactive
 import memory
 import plots
 import real_http
+import redis_processes
 import storm
 import structuring
 import told
@@ -35,6 +36,7 @@ BENCHMARKS: Sequence[ModuleType] = (
     interactive,
     plots,
     real_http,
+    redis_processes,
 )
 
 
@@ -42,7 +44,7 @@ def main() -> None:
     names = [benchmark.NAME for benchmark in BENCHMARKS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(names)}")
-    parser.add_argument("--quick", action="store_true", help="about a minute; the README stays as it is")
+    parser.add_argument("--quick", action="store_true", help="some minutes; the README stays as it is")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(names):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")

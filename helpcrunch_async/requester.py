@@ -190,14 +190,10 @@ class Requester:
     async def _run(self, call: _Call) -> JSON:
         """Make the first attempt, which costs nothing extra, and repeat it if it fails."""
         self._budget.pay_in()
-        options = call.options
         call.started = asyncio.get_running_loop().time()
         call.body = encode_body(call.request.body)
         try:
-            call.turn = await self._limiter.turn(options.priority, options.max_wait)
-            if call.fold is not None:
-                call.request = _folded(call.fold, call.turn)
-                call.body = encode_body(call.request.body)
+            await self._take_turn(call)
             return await self._attempt(call)
         except TurnRefusedError as refused:
             failure: HelpCrunchError = refusal(call.request, refused)
@@ -209,6 +205,17 @@ class Requester:
         if repetition is None or not repetition.again(failure):
             raise failure
         return await self._repeat(call, repetition, failure)
+
+    async def _take_turn(self, call: _Call) -> None:
+        """Wait for a turn; the first one decides what is sent."""
+        options = call.options
+        if call.turn is not None:
+            await call.turn.again(options.max_wait)
+            return
+        call.turn = await self._limiter.turn(options.priority, options.max_wait)
+        if call.fold is not None:
+            call.request = _folded(call.fold, call.turn)
+            call.body = encode_body(call.request.body)
 
     def _repetition(self, call: _Call) -> Repetition:
         return Repetition(
@@ -231,8 +238,7 @@ class Requester:
                 error, failed_before = failed_before, None
                 raise error
             log.info("attempt %d: %s /%s", call.attempts + 1, call.request.method, call.request.template)
-            assert call.turn is not None
-            await call.turn.again(call.options.max_wait)
+            await self._take_turn(call)
             return await self._attempt(call)
 
         try:

@@ -1,6 +1,11 @@
-"""What several test files share: sample bodies, and mocked replies of aiohttp."""
+"""What several test files share: sample bodies, mocked replies of aiohttp, and a Redis of our own."""
 
 import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +14,7 @@ from unittest.mock import Mock
 import aiohttp
 import hypothesis
 import pytest
+import redis
 from aioresponses import aioresponses
 
 from helpcrunch_async.testing import FakeHelpCrunch
@@ -70,3 +76,84 @@ async def call() -> AsyncIterator[Callable[..., Awaitable[tuple[int, Any]]]]:
                 return reply.status, await (reply.json() if is_json else reply.text())
 
         yield call_server
+
+
+class RedisServer:
+    """A redis-server of our own on a loopback port, which can be stopped, paused and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.touched = False  # not as the next test needs it
+        self.start()
+
+    def start(self, *options: str) -> None:
+        """Start it, with nothing remembered, and wait until it answers."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *options]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while not self.answers():
+            assert self._process.poll() is None, (self._folder / "redis.log").read_text()
+            assert time.monotonic() < deadline, "redis-server does not come up"
+            time.sleep(0.01)
+
+    def answers(self) -> bool:
+        """Tell whether something listens and speaks Redis, be it only to ask for a password."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64)[:1] in {b"+", b"-"}
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """Kill it, paused or not."""
+        self.touched = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def signal(self, which: signal.Signals) -> None:
+        """Send it a signal."""
+        self.touched = True
+        assert self._process is not None
+        self._process.send_signal(which)
+
+    def client(self) -> redis.Redis:
+        """Give a client that looks on."""
+        return redis.Redis(port=self.port, socket_timeout=5)
+
+
+def _free_port() -> int:
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port < 55_536:  # a node of a cluster also takes the one ten thousand above
+            return port
+
+
+@pytest.fixture(scope="session")
+def _one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server on this machine (Debian: apt-get install redis-server)")
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(_one_redis: RedisServer) -> Iterator[RedisServer]:
+    """A Redis that remembers nothing; however a test leaves it, the next one finds it running."""
+    with _one_redis.client() as client:
+        client.flushall()
+        client.config_resetstat()
+    yield _one_redis
+    if _one_redis.touched:
+        _one_redis.stop()
+        _one_redis.start()
+        _one_redis.touched = False

@@ -18,6 +18,7 @@ from helpcrunch_async import (
     Listing,
     RetryPolicy,
     open_session,
+    redis_limit,
 )
 
 NAMES = [
@@ -100,11 +101,16 @@ def test_every_public_name_is_there() -> None:
         assert hasattr(helpcrunch_async, name)
 
 
+def test_the_public_names_of_redis_limit() -> None:
+    """What the extra brings."""
+    assert redis_limit.__all__ == ["BudgetUnavailableError", "RedisRateLimiter"]
+
+
 DOCUMENTED: list[Any] = [
     value
     for name in NAMES
     if inspect.isclass(value := getattr(helpcrunch_async, name)) or inspect.isfunction(value)
-]
+] + [getattr(redis_limit, name) for name in redis_limit.__all__]
 
 
 @pytest.mark.parametrize("thing", DOCUMENTED, ids=lambda thing: thing.__name__)
@@ -222,6 +228,20 @@ def _words_of(function: Any) -> list[str]:
         default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
         words.append(f"{stars}{parameter.name}{default}")
     return words
+
+
+def test_the_signature_of_the_redis_limiter() -> None:
+    """As a `RateLimiter`, with where the budget is kept in front."""
+    parameters = _parameters(redis_limit.RedisRateLimiter)
+    assert list(parameters)[:3] == ["redis", "limit", "period"]
+    assert {name: parameters[name] for name in list(parameters)[1:-1]} == {
+        "limit": 120,
+        "period": 60.0,
+        "key": "helpcrunch",
+        "on_error": "raise",
+        "expected_processes": None,
+        "timeout": 1.0,
+    }
 
 
 @pytest.mark.parametrize(("method", "words"), {**SIGNATURES, **OF_THE_CLIENT_ITSELF}.items())

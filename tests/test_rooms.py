@@ -18,7 +18,7 @@ PACKAGE = "helpcrunch_async"
 FLOORS = (
     ("_version", "unset", "checks", "errors"),
     ("models", "rate_limit"),
-    ("protocol", "converter", "listing", "folding", "search", "writes"),
+    ("protocol", "converter", "listing", "folding", "search", "writes", "redis_limit"),
     ("endpoints", "retry", "session", "webhooks"),
     ("requester",),
     ("lookup", "batch"),
@@ -43,6 +43,7 @@ ALLOWED_ON_LOWER_FLOORS = {
     "folding": {"errors", "rate_limit"},
     "search": {"checks", "models"},
     "writes": {"checks", "models", "unset"},
+    "redis_limit": {"checks", "errors", "rate_limit"},
     "endpoints": {"checks", "protocol"},
     "retry": {"checks", "errors"},
     "session": {"errors", "protocol"},
@@ -165,7 +166,8 @@ def test_importing_the_library_imports_no_extra() -> None:
     loaded = set(run.stdout.split())
     unwanted = {"typer", "click", "rich", "redis", "yaml", "orjson", "pydantic", "pytest", "aiohttp.web"}
     assert loaded & unwanted == set()
-    assert {room_of(module) for module in loaded if module.startswith(PACKAGE)} & {"testing", "cli"} == set()
+    rooms = {room_of(module) for module in loaded if module.startswith(PACKAGE)}
+    assert rooms & {"testing", "cli", "redis_limit"} == set()
     assert run.stderr == ""
 
 

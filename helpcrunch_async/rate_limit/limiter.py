@@ -165,11 +165,11 @@ class RateLimiter:
 
     async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
         """Wait for a turn; see `Limiter.turn`."""
-        return _Turn(self._room, await self._room.enter(priority, max_wait))
+        return RoomTurn(self._room, await self._room.enter(priority, max_wait))
 
 
-class _Turn:
-    """A turn of a `RateLimiter`."""
+class RoomTurn:
+    """A turn that somebody waits for in a room."""
 
     __slots__ = ("_place", "_room")
 
@@ -178,18 +178,22 @@ class _Turn:
         self._place = place
 
     def accepted(self) -> None:
+        """Say that the server took the call."""
         if self._place.grant is not None:
             self._room.accepted(self._place)
 
     def rejected(self, retry_after: float | None) -> None:
+        """Say that the server answered 429."""
         if self._place.grant is not None:
             self._room.rejected(self._place, retry_after)
 
     def release(self) -> None:
+        """Say that no answer came."""
         if self._place.grant is not None:
             self._room.lost(self._place)
 
     async def again(self, max_wait: float | None = None) -> None:
+        """Wait for another turn at the same place in line."""
         self.release()
         await self._room.enter_again(self._place, max_wait)
 

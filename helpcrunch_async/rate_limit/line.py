@@ -36,6 +36,7 @@ class Place:
     number: int
     priority: Priority
     generation: int = 0  # of callers; an event loop that ends takes its callers along
+    since: float = 0.0  # when it came; seconds
     returning: bool = False  # it had a turn before, hence stands at the head
     waiting: bool = False
     waiter: "Future[None] | None" = None  # what the caller awaits while it waits
@@ -77,6 +78,13 @@ class Line:
         if len(lane) > 2 * self._waiting[place.priority] + _GONE_KEPT:
             self._lanes[place.priority] = [each for each in lane if each.waiting]
             heapq.heapify(self._lanes[place.priority])
+
+    def first(self, priority: Priority) -> Place | None:
+        """Give the first place of a lane without taking it; None when nobody waits there."""
+        lane = self._lanes[priority]
+        while lane and not lane[0].waiting:
+            heapq.heappop(lane)
+        return lane[0] if lane else None
 
     def next_priority(self) -> Priority:
         """Tell which lane has the next paced turn, as long as somebody waits."""

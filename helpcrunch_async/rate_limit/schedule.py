@@ -39,13 +39,13 @@ class Schedule:
         gate = self.gate
         if gate.closed and gate.probe is None and now > gate.until + self.period and not self.is_busy():
             gate.closed_at = now  # nobody asked for long: nobody's patience has been tried
-        place = self._new_place(priority)
+        place = self._new_place(now, priority)
         self.join(now, place)
         return place
 
-    def _new_place(self, priority: Priority) -> Place:
+    def _new_place(self, now: float, priority: Priority) -> Place:
         self._arrivals += 1
-        return Place(self._arrivals, priority, self._generation)
+        return Place(self._arrivals, priority, self._generation, now)
 
     def admit(self, now: float, priority: Priority) -> Place | None:
         """Give a newcomer its turn at once, without standing in line, if nobody waits and one may go."""
@@ -54,7 +54,7 @@ class Schedule:
         self.pace.joined(now, self.line)
         if not self.pace.admits(now, priority, 1, self.in_flight):
             return None
-        place = self._new_place(priority)
+        place = self._new_place(now, priority)
         self._grant(now, place)
         return place
 
@@ -150,15 +150,21 @@ class Schedule:
     def expected_wait(self, now: float, place: Place) -> float:
         """Estimate the seconds that a place will stand in line; one that came back is at the head."""
         line, gate, pace = self.line, self.gate, self.pace
-        interactive, bulk = line.waiting("interactive"), line.waiting("bulk")
-        if place.returning:
-            ahead = 0
-        elif place.priority == "interactive":
-            ahead = interactive - 1
-            ahead += min(bulk, ahead // INTERACTIVE_TURNS_PER_BULK_TURN)
-        else:
-            ahead = bulk - 1
-            ahead += min(interactive, (ahead + 1) * INTERACTIVE_TURNS_PER_BULK_TURN)
+        ahead = places_ahead(place, line.waiting("interactive"), line.waiting("bulk"))
         if gate.closed:
             return max(0.0, gate.until - now) + pace.round_trip.mean + ahead * pace.gap
         return pace.expected_wait(now, line, place.priority, ahead)
+
+
+def places_ahead(place: Place, interactive: int, bulk: int) -> int:
+    """Count who goes before a place that is the last of its lane, or at the head if it came back.
+
+    `interactive` and `bulk` are those who wait, the place included.
+    """
+    if place.returning:
+        return 0
+    if place.priority == "interactive":
+        ahead = interactive - 1
+        return ahead + min(bulk, ahead // INTERACTIVE_TURNS_PER_BULK_TURN)
+    ahead = bulk - 1
+    return ahead + min(interactive, (ahead + 1) * INTERACTIVE_TURNS_PER_BULK_TURN)
