@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,29 @@ import pytest
 pytest.importorskip("typer")
 pytest.importorskip("rich")
 
-from helpcrunch_async import AuthenticationError, HelpCrunchError, NotFoundError, ServerError
+
+from helpcrunch_async import (
+    AuthenticationError,
+    Customer,
+    HelpCrunchError,
+    Location,
+    NotFoundError,
+    RateLimiter,
+    ServerError,
+    Tag,
+)
 from helpcrunch_async.cli.budget import Spending
 from helpcrunch_async.cli.demo.rules import Rule, make_rule
 from helpcrunch_async.cli.demo.run import Plan
 from helpcrunch_async.cli.demo.screen import Screen
 from helpcrunch_async.cli.demo.tally import Tally
-from helpcrunch_async.cli.id_file import IdFile
-from helpcrunch_async.cli.json_lines import JsonLines
-from helpcrunch_async.cli.problems import CommandError, ExitCode, exit_code_of, reason_of
+from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.files.id_file import IdFile
+from helpcrunch_async.cli.files.line_file import LineFile
+from helpcrunch_async.cli.problems import complain
+from helpcrunch_async.cli.progress import FetchProgress
+from helpcrunch_async.cli.reasons import exit_code_of, reason_of
+from helpcrunch_async.cli.show.card import card_of
 from helpcrunch_async.cli.text import json_line, printable
 
 
@@ -54,7 +69,7 @@ async def test_ids_stand_one_a_line(tmp_path: Path, content: bytes, expected: li
     (path := tmp_path / "ids").write_bytes(content)
     assert await read_ids(path) == (expected, None)
     with IdFile(path) as ids:
-        assert ids.count() == len(expected)
+        assert ids.check() == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +116,7 @@ async def test_a_silent_pipe_does_not_stop_the_loop(tmp_path: Path) -> None:
     os.mkfifo(path := tmp_path / "ids")
     writer = await asyncio.to_thread(lambda: os.open(path, os.O_RDWR))
     with IdFile(path) as ids:
-        assert ids.count() is None
+        assert ids.check() is None
         found = aiter(ids)
         os.write(writer, b"3\n4")
         assert await anext(found) == 3
@@ -114,10 +129,10 @@ async def test_a_silent_pipe_does_not_stop_the_loop(tmp_path: Path) -> None:
 def test_json_lines_replace_what_was_there(tmp_path: Path) -> None:
     """Each line is on disk before the next is written."""
     (path := tmp_path / "out").write_text("old\n" * 100, encoding="ascii")
-    with JsonLines(path) as lines:
-        lines.write({"id": 1, "name": "Zoë"})
+    with LineFile(path) as lines:
+        lines.write(json_line({"id": 1, "name": "Zoë"}))
         assert path.read_bytes() == '{"id": 1, "name": "Zoë"}\n'.encode()
-        lines.write({"id": 2})
+        lines.write(json_line({"id": 2}))
     assert [json.loads(line) for line in path.read_bytes().splitlines()] == [
         {"id": 1, "name": "Zoë"},
         {"id": 2},
@@ -128,11 +143,11 @@ def test_json_lines_replace_what_was_there(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_needed_is_not_made(tmp_path: Path) -> None:
     """And one of an earlier run goes: it would pass for this one's."""
     (path := tmp_path / "out").write_text("old\n", encoding="ascii")
-    with JsonLines(path, when_needed=True) as lines:
+    with LineFile(path, when_needed=True) as lines:
         assert not path.exists()
-        lines.write({"id": 1})
+        lines.write(json_line({"id": 1}))
     assert path.read_bytes() == b'{"id": 1}\n'
-    with JsonLines(path, when_needed=True):
+    with LineFile(path, when_needed=True):
         pass
     assert not path.exists()
 
@@ -141,17 +156,17 @@ def test_a_file_that_may_not_be_needed_is_not_made(tmp_path: Path) -> None:
 def test_a_place_that_is_not_there_is_told_at_once(tmp_path: Path, *, when_needed: bool) -> None:
     """Not after an hour of fetching."""
     with pytest.raises(CommandError, match=r"cannot write .*: No such file"):
-        JsonLines(tmp_path / "absent" / "out", when_needed=when_needed).__enter__()
+        LineFile(tmp_path / "absent" / "out", when_needed=when_needed).__enter__()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_told() -> None:
     """In one line, as other problems of files."""
     with (
-        JsonLines(Path("/dev/full")) as lines,
+        LineFile(Path("/dev/full")) as lines,
         pytest.raises(CommandError, match="cannot write /dev/full: No space left") as raised,
     ):
-        lines.write({})
+        lines.write(json_line({}))
     assert raised.value.exit_code is ExitCode.USAGE
 
 
@@ -198,13 +213,52 @@ MISSING, BROKEN, REFUSED = (
 )
 def test_the_worst_failure_gives_the_exit_code(errors: list[HelpCrunchError], expected: ExitCode) -> None:
     """4 means that nothing worse than a missing customer happened."""
-    assert exit_code_of(errors) is expected
+    assert exit_code_of(reason_of(each).code for each in errors) is expected
 
 
 def test_reasons_do_not_repeat_the_servers_words() -> None:
     """They may hold anything."""
-    reasons = [reason_of(each) for each in (MISSING, BROKEN, REFUSED)]
+    reasons = [reason_of(each).words for each in (MISSING, BROKEN, REFUSED)]
     assert reasons == ["not found", "HelpCrunch failed (503)", "HelpCrunch refused the API key (401)"]
+
+
+def test_a_complaint_and_a_bar_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line goes above the bar, which is drawn again below it."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # takes what follows for a terminal
+    monkeypatch.setenv("COLUMNS", "100")
+    screen = StringIO()
+    monkeypatch.setattr("sys.stderr", screen)
+    with FetchProgress(RateLimiter(), 10) as progress:
+        progress.skip()
+        progress.advance(failed=True)
+        progress.advance()
+        complain("customer 5: not found")
+    lines = screen.getvalue().replace("\r", "\n").splitlines()
+    (said,) = (line for line in lines if "not found" in line)
+    assert said.endswith("helpcrunch: customer 5: not found")
+    assert "left" not in said
+    assert any("3/10" in line and "1 failed" in line for line in lines)
+
+
+def test_a_card_shows_what_is_known() -> None:
+    """And nothing of what is not; words of customers drive no terminal."""
+    from rich.console import Console  # noqa: PLC0415 - beside its only use
+
+    customer = Customer(
+        7,
+        name="Zoë\x1b[2J",
+        location=Location(city="Kyiv"),
+        tags=(Tag("Paid"), Tag("vip")),
+        blocked=True,
+        custom_data={"Seats": 3},
+    )
+    console = Console(width=60, color_system=None)
+    with console.capture() as captured:
+        console.print(card_of(customer))
+    lines = [line.strip("│ ").split(maxsplit=1) for line in captured.get().splitlines()[1:-1]]
+    assert lines == [["tags", "Paid, vip"], ["location", "Kyiv"], ["state", "blocked"], ["Seats", "3"]]
+    assert "\x1b" not in captured.get()
 
 
 def test_spending_looks_back_one_period() -> None:
@@ -232,6 +286,7 @@ def test_what_is_not_done_in_the_end_is_lost() -> None:
     tally.end()
     assert (tally.state, tally.waiting, tally.lost) == ("ended", 0, 4)
     assert tally.share_of_budget(limit=16, period=60.0) == 0.5
+    assert tally.to_dict()["rejected"] == 12
 
 
 def test_the_live_screen_fits_a_small_terminal() -> None:

@@ -1,7 +1,8 @@
 """The `helpcrunch` command. It needs the extra `cli`: nothing outside this package imports it.
 
-`app` is the whole command, `get`, `fetch` and `demo` its parts. Below them: `problems` what went wrong and
-with which code to exit, `account` whose key and which server, `text` what may be printed, `card` a customer
-for the eye, `id_file` ids from a file, `json_lines` objects to a file, `progress` the bar, `budget` what was
-spent lately.
+`app` is the whole command; `get`, `search`, `fetch`, `export`, `tag`, `doctor` and `demo` are its parts.
+Below them: `problems` what went wrong in one line, `reasons` why, `exits` with which code it ends; `account`
+whose key and which server; `options` what several take; `files` what is read and written; `show` what people
+look at, `progress` the bar and `budget` what was spent lately; `stdout` and `text` what may be printed, and
+where.
 """

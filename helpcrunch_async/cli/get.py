@@ -8,21 +8,36 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from helpcrunch_async.cli.account import Account, AllowHttp, BaseUrl, find_account
-from helpcrunch_async.cli.card import card_of
-from helpcrunch_async.cli.problems import Debug, ExitCode, complain, exit_code_of, reason_of, run
+from helpcrunch_async.cli import stdout
+from helpcrunch_async.cli.account import (
+    DEFAULT_BUDGET,
+    Account,
+    AllowHttp,
+    BaseUrl,
+    Budget,
+    UseProxy,
+    find_account,
+)
+from helpcrunch_async.cli.exits import ExitCode
+from helpcrunch_async.cli.options import AsJson
+from helpcrunch_async.cli.problems import Debug, complain, run
+from helpcrunch_async.cli.progress import waiting
+from helpcrunch_async.cli.reasons import exit_code_of, is_about_all, reason_of
+from helpcrunch_async.cli.show.card import card_of
 from helpcrunch_async.cli.text import json_line
 from helpcrunch_async.converter import to_dict
-from helpcrunch_async.errors import AuthenticationError, HelpCrunchError
+from helpcrunch_async.errors import HelpCrunchError
 from helpcrunch_async.models import Customer
 
 
 def get(
     ids: Annotated[list[int], typer.Argument(metavar="ID", min=1, help="HelpCrunch's customer ids.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines, also on a terminal.")] = False,
+    as_json: AsJson = False,
+    budget: Budget = DEFAULT_BUDGET,
     base_url: BaseUrl = None,
     allow_http: AllowHttp = False,
+    use_proxy: UseProxy = False,
     debug: Debug = False,
 ) -> None:
     """Get customers by their ids, in the order asked: JSON lines, or cards when the output is a terminal.
@@ -31,7 +46,7 @@ def get(
     """
 
     def work() -> ExitCode:
-        account = find_account(base_url, allow_http=allow_http)
+        account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
         outcomes = asyncio.run(_ask(account, ids))
         _print([each for each in outcomes if isinstance(each, Customer)], as_json=as_json)
         return _complain_of(ids, outcomes)
@@ -40,17 +55,15 @@ def get(
 
 
 async def _ask(account: Account, ids: Sequence[int]) -> list[Customer | HelpCrunchError]:
-    # on a terminal, since the account's budget can make it wait for a minute
-    console = Console(stderr=True, quiet=not sys.stderr.isatty())
-    with console.status("Asking HelpCrunch"):
+    with waiting():
         async with account.client() as client:
             return await client.get_customers(ids, return_exceptions=True)
 
 
 def _print(customers: Sequence[Customer], *, as_json: bool) -> None:
-    if as_json or not sys.stdout.isatty():
+    if as_json or not stdout.is_terminal(sys.stdout):
         for customer in customers:
-            typer.echo(json_line(to_dict(customer)), nl=False)
+            stdout.put(json_line(to_dict(customer)))
     else:
         console = Console()
         for customer in customers:
@@ -63,8 +76,11 @@ def _complain_of(ids: Sequence[int], outcomes: Sequence[Customer | HelpCrunchErr
         for each, outcome in zip(ids, outcomes, strict=True)
         if not isinstance(outcome, Customer)
     }
+    codes: list[str] = []
     for each, error in failed.items():
-        if isinstance(error, AuthenticationError):  # true of all of them
+        if is_about_all(error):
             raise error
-        complain(f"customer {each}: {reason_of(error)}")
-    return exit_code_of(failed.values())
+        reason = reason_of(error)
+        codes.append(reason.code)
+        complain(f"customer {each}: {reason.words}")
+    return exit_code_of(codes)

@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 import typer
 
-from helpcrunch_async.cli.problems import CommandError, Debug, ExitCode, run
+from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.problems import Debug, run
 from helpcrunch_async.cli.text import printable
 from helpcrunch_async.testing import FakeHelpCrunch, RecordedRequest, RollingLog
 

@@ -20,3 +20,8 @@ def json_line(mapping: Mapping[str, Any]) -> bytes:
     if not line.isprintable():
         line = json.dumps(mapping)
     return line.encode() + b"\n"
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many there are."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

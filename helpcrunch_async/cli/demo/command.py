@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
+from helpcrunch_async.cli import stdout
 from helpcrunch_async.cli.demo.rules import Rule
 from helpcrunch_async.cli.demo.run import Plan, run_all, tallies_of
 from helpcrunch_async.cli.demo.screen import show
-from helpcrunch_async.cli.problems import Debug, ExitCode, run
+from helpcrunch_async.cli.exits import ExitCode
+from helpcrunch_async.cli.options import AsJson
+from helpcrunch_async.cli.problems import Debug, run
+from helpcrunch_async.cli.text import json_line
 
 
 def demo(
@@ -24,6 +28,7 @@ def demo(
     period: Annotated[
         float, typer.Option(min=0.1, max=60.0, help="Seconds that stand for HelpCrunch's minute.")
     ] = 3.0,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Watch many calls share a limit, beside the way it is usually written.
@@ -35,6 +40,11 @@ def demo(
 
     def work() -> ExitCode:
         tallies = tallies_of(plan)
+        if as_json:
+            asyncio.run(run_all(plan, tallies, lambda: None))
+            for tally in tallies:
+                stdout.put(json_line(tally.to_dict()))
+            return ExitCode.DONE
         show(plan, tallies, lambda look: asyncio.run(run_all(plan, tallies, look)))
         return ExitCode.DONE
 

@@ -1,6 +1,7 @@
 """What became of one way to do the job."""
 
 from time import monotonic
+from typing import Any
 
 from attrs import define, field
 
@@ -45,6 +46,17 @@ class Tally:
         if self._began is None:
             return 0.0
         return (monotonic() if self._ended is None else self._ended) - self._began
+
+    def to_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "way": self.name,
+            "done": self.done,
+            "lost": self.lost,
+            "requests": self.requests,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+        }
 
     def share_of_budget(self, limit: int, period: float) -> float:
         """Tell which part of the requests that the limit sustains in that time was accepted.

@@ -1,12 +1,12 @@
 """A customer for the eye."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from helpcrunch_async.cli.show.moment import shown_moment
 from helpcrunch_async.cli.text import printable
 from helpcrunch_async.models import Customer
 
@@ -33,8 +33,8 @@ def _facts(customer: Customer) -> list[tuple[str, str | None]]:
         ("company", customer.company),
         ("user id", customer.user_id),
         ("tags", _joined(tag.name for tag in customer.tags)),
-        ("first seen", _moment(customer.first_seen)),
-        ("last seen", _moment(customer.last_seen)),
+        ("first seen", shown_moment(customer.first_seen)),
+        ("last seen", shown_moment(customer.last_seen)),
         ("location", _joined((location.city, location.region_code, location.country_code))),
         ("device", _joined((device.platform, device.ip, device.timezone))),
         ("browser", device.user_agent),
@@ -55,7 +55,3 @@ def _facts(customer: Customer) -> list[tuple[str, str | None]]:
 
 def _joined(parts: Iterable[str | None]) -> str:
     return ", ".join(part for part in parts if part)
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

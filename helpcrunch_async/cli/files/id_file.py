@@ -1,4 +1,4 @@
-"""Customer ids from a file or from stdin, one a line, read no further than they are wanted."""
+"""A file of ids, or stdin, read no further than they are wanted."""
 
 import asyncio
 import io
@@ -12,24 +12,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from helpcrunch_async.cli.problems import CommandError, ExitCode
+from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.files.ids import IdParser
 
 _CHUNK: Final = 65_536  # bytes; some eight thousand ids
-_LONGEST: Final = 18  # digits; int() of untold thousands of them would be refused anyway
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class IdFile:
     """A file of ids; the path `-` is stdin.
 
+    Args:
+        path: of the file.
+        column: which column of a CSV they are in; None is for one a line.
+        what: what the ids are of.
+
     Raises:
-        CommandError: when entered or read, if it cannot be read or a line is no id.
+        CommandError: when entered or read, if it cannot be read or something in it is no id.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, column: str | None = None, what: str = "customer") -> None:
         self._path = path
         self._is_stdin = str(path) == "-"
         self._name = "stdin" if self._is_stdin else str(path)
+        self._column = column
+        self._what = what
         self._file: io.FileIO | None = None
         self._is_regular = False
 
@@ -55,40 +61,44 @@ class IdFile:
             return self._is_regular and samestat(fstat(self._file.fileno()), path.stat())
         return False
 
-    def count(self) -> int | None:
-        """Count the ids that are to come; None when that would use them up."""
-        if self._is_stdin or not self._is_regular:
+    def check(self) -> int | None:
+        """Read all of it, unless that would use it up, and count the ids; None is for a pipe.
+
+        A line that is no id is better known before the first request than after the last.
+
+        Raises:
+            CommandError: something in it is no id.
+        """
+        if not self._is_regular:
             return None
-        with suppress(OSError), self._path.open("rb") as lines:
-            return sum(1 for line in lines if line.strip())
-        return None
+        file, parser, count = self._opened(), self._parser(), 0
+        try:
+            start = file.tell()
+            while chunk := file.read(_CHUNK):
+                count += sum(1 for _ in parser.feed(chunk))
+            count += sum(1 for _ in parser.finish())
+            file.seek(start)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        return count
 
     async def __aiter__(self) -> AsyncIterator[int]:
-        number = 0
-        async for line in self._lines():
-            if number == 0:
-                line = line.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901 - the same line, cleaned
-            number += 1
-            word = line.strip()
-            if not word:
-                continue
-            if not (word.isdigit() and len(word) <= _LONGEST and int(word)):
-                shown = word[:40].decode("utf-8", "replace")
-                raise CommandError(f"{self._name}, line {number}: not a customer id: {shown}", ExitCode.USAGE)
-            yield int(word)
-
-    async def _lines(self) -> AsyncIterator[bytes]:
-        rest = b""
+        parser = self._parser()
         while chunk := await self._read():
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line
+            for each in parser.feed(chunk):
+                yield each
             # a last line without its end comes at once, or it would miss the request of those before it
-            at_end = self._is_regular and len(chunk) < _CHUNK
-            if at_end or len(rest) > _CHUNK:  # or not a text file
+            if self._is_regular and len(chunk) < _CHUNK:
                 break
-        if rest:
-            yield rest
+        for each in parser.finish():
+            yield each
+
+    def _parser(self) -> IdParser:
+        return IdParser(self._name, self._what, self._column)
+
+    def _opened(self) -> io.FileIO:
+        assert self._file is not None
+        return self._file
 
     async def _read(self) -> bytes:
         """Read what there is, in a thread: a pipe may have nothing to say for long.
@@ -107,10 +117,9 @@ class IdFile:
                 answer.set_exception(self._unreadable(error))
 
         def read() -> None:
-            assert self._file is not None
             chunk, problem = b"", None
             try:
-                chunk = self._file.read(_CHUNK) or b""
+                chunk = self._opened().read(_CHUNK) or b""
             except OSError as error:
                 problem = error
             with suppress(RuntimeError):  # the loop is closed: the command has ended meanwhile

@@ -1,0 +1,115 @@
+"""`helpcrunch export`, as it is typed."""
+
+import asyncio
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Final
+
+import typer
+
+from helpcrunch_async.cli import stdout
+from helpcrunch_async.cli.account import (
+    DEFAULT_BUDGET,
+    AllowHttp,
+    BaseUrl,
+    Budget,
+    UseProxy,
+    find_account,
+)
+from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.export.job import Export, Target
+from helpcrunch_async.cli.files.layouts import layout_of
+from helpcrunch_async.cli.options import AsJson, FormatOption, Out
+from helpcrunch_async.cli.problems import Debug, complain, run, telling
+from helpcrunch_async.cli.reasons import exit_code_of
+from helpcrunch_async.cli.search.ask import AnySuffices, Order, OrderOption, Raw, Sort, Where, ask_of
+from helpcrunch_async.cli.text import json_line
+from helpcrunch_async.models import Chat, Customer, Message
+
+
+class Noun(StrEnum):
+    """What is exported."""
+
+    CUSTOMERS = "customers"
+    CHATS = "chats"
+    MESSAGES = "messages"
+
+
+_MODELS: Final = {Noun.CUSTOMERS: Customer, Noun.CHATS: Chat, Noun.MESSAGES: Message}
+_STEADIEST: Final = {"customers": "firstSeen", "chats": "createdAt"}
+
+
+def export(
+    noun: Annotated[
+        Noun, typer.Argument(metavar="customers|chats|messages", help="What to export.", show_default=False)
+    ],
+    *,
+    out: Out,
+    format_: FormatOption = None,
+    chat: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--chat",
+            min=1,
+            metavar="ID",
+            help="Messages of this chat; may be given again. Otherwise those of all chats.",
+            show_default=False,
+        ),
+    ] = None,
+    where: Where = None,
+    any_suffices: AnySuffices = False,
+    raw: Raw = None,
+    sort: Sort = None,
+    order: OrderOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="How many at most; of messages, of how many chats.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    budget: Budget = DEFAULT_BUDGET,
+    base_url: BaseUrl = None,
+    allow_http: AllowHttp = False,
+    use_proxy: UseProxy = False,
+    debug: Debug = False,
+) -> None:
+    """Write customers, chats or messages into a file: all, or those that meet the conditions.
+
+    Conditions of messages are about their chats. Without --sort the oldest come first, which is the steadiest
+    while others come and go; the messages of one chat come newest first.
+
+    The file appears under its name when it is whole; until then it is FILE.part.
+    """
+
+    def work() -> ExitCode:
+        about = "customers" if noun is Noun.CUSTOMERS else "chats"
+        if chat and noun is not Noun.MESSAGES:
+            raise CommandError("--chat is for messages", ExitCode.USAGE)
+        if chat and (where or raw or sort or order or limit):
+            raise CommandError(
+                "--chat says which chats: leave out conditions, order and limit", ExitCode.USAGE
+            )
+        sorted_by = sort or _STEADIEST[about]
+        rising = Order.ASC if sort is None and order is None else order
+        ask = ask_of(about, where, raw, any_suffices=any_suffices, sort=sorted_by, order=rising)
+        account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
+        target = Target(out, layout_of(_MODELS[noun], out, format_))
+        chats = list(dict.fromkeys(chat)) if chat else None
+        job = Export(account, ask, target, noun.value, chats, limit)
+        with telling(partial(_tell, job, as_json=as_json)):
+            asyncio.run(job.run())
+        return exit_code_of(job.codes)
+
+    run(work, debug=debug)
+
+
+def _tell(job: Export, *, as_json: bool) -> None:
+    if not (job.target.is_whole or job.target.rows.count or job.codes):
+        return  # it ended before anything came of it: the reason is all there is to tell
+    if not as_json:
+        complain(job.line())
+    elif job.target.rows.is_stdout:
+        typer.echo(json_line(job.summary()), nl=False, err=True)
+    else:
+        stdout.put(json_line(job.summary()))

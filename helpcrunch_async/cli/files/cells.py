@@ -1,0 +1,81 @@
+"""Models as cells of a table: nested parts flattened, nothing in them that a spreadsheet would run."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from helpcrunch_async.models import Chat, Customer, Message
+
+PATHS: Final[Mapping[type, tuple[str, ...]]] = {
+    Customer: (
+        *("id", "name", "email", "user_id", "company", "phone", "first_seen", "last_seen"),
+        *("location.city", "location.region_code", "location.country_code"),
+        *("device.id", "device.ip", "device.timezone", "device.platform", "device.user_agent"),
+        *("unsubscribed", "blocked", "source", "referer", "last_page", "locale", "created_from"),
+        *("integration_id", "notes", "tags", "custom_data", "extra"),
+    ),
+    Chat: (
+        *("id", "status", "created_at", "last_message_at", "last_customer_message_at", "closed_at"),
+        *("closed_by", "snoozed_until", "rating", "created_with", "read_by_agent", "read_by_customer"),
+        *("customer.id", "customer.name", "customer.email", "customer.user_id"),
+        *("assignee.id", "assignee.name", "assignee.email", "assignee.role"),
+        *("department.id", "department.name", "agents", "application_id", "last_communicated_agent_id"),
+        *("last_message_id", "last_message_text", "notes", "extra"),
+    ),
+    Message: (
+        *("id", "chat_id", "from_", "type", "created_at", "updated_at"),
+        *("agent.id", "agent.name", "agent.email", "agent.role"),
+        *("text", "read", "edited", "broadcast_type", "extra"),
+    ),
+}
+"""What of each model goes into a table, in the order of its columns."""
+
+_CONTROLS: Final = dict.fromkeys(
+    (code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"), "\N{REPLACEMENT CHARACTER}"
+)
+# a spreadsheet takes a cell that begins so for a formula, and a visitor of a website chooses their own name
+_RUNNABLE: Final = re.compile("[=+\\-@\t\uff1d\uff0b\uff0d\uff20]")
+_NUMBER: Final = re.compile(r"[+-][0-9 ()./-]*")  # a telephone number, say
+
+
+def names_of(model: type) -> list[str]:
+    """Give the names of a model's columns."""
+    return [path.rstrip("_").replace(".", "_") for path in PATHS[model]]
+
+
+def cells_of(instance: Any) -> list[str]:
+    """Give a model's cells."""
+    return [_cell(_value(instance, path)) for path in PATHS[type(instance)]]
+
+
+def _value(instance: Any, path: str) -> Any:
+    for name in path.split("."):
+        if instance is None:
+            return None
+        instance = getattr(instance, name)
+    return instance
+
+
+def _cell(value: Any) -> str:
+    """Write one value: times in UTC, names of tags and agents joined, what is nested deeper as JSON."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return _harmless(json.dumps(dict(value), ensure_ascii=False)) if value else ""
+        case tuple():
+            return _harmless("; ".join(each.name or f"{each.id}" for each in value))
+        case _:
+            return _harmless(str(value))
+
+
+def _harmless(text: str) -> str:
+    """Keep a cell from being a formula, by an apostrophe before it, and from driving a terminal."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+    return f"'{text}" if _RUNNABLE.match(text) and not _NUMBER.fullmatch(text) else text

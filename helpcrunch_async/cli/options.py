@@ -1,0 +1,35 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpcrunch_async.cli.files.layouts import Format
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FILE|-",
+        help="Gets JSON lines, or CSV if its name ends in .csv; - is stdout.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format", help="JSON lines or CSV, whatever the name of the file ends in.", show_default=False
+    ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="The ids are in this column of a CSV, whose first line names its columns.",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start over: replace what is in the files.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of words, also on a terminal.")]

@@ -1,0 +1,1 @@
+"""What people look at: `card` is one customer, `table` many rows."""
