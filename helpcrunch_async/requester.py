@@ -237,12 +237,23 @@ class Requester:
             if failed_before is not None:
                 error, failed_before = failed_before, None
                 raise error
-            log.info("attempt %d: %s /%s", call.attempts + 1, call.request.method, call.request.template)
             await self._take_turn(call)
             return await self._attempt(call)
 
+        def tell(error: BaseException, seconds: float) -> None:
+            what = error.status if isinstance(error, APIError) else type(error).__name__
+            waits = isinstance(error, RateLimitError) and self._limiter.paces
+            log.info(
+                "%s /%s: %s at attempt %d; %s",
+                call.request.method,
+                call.request.template,
+                what,
+                call.attempts,
+                "all calls pause until one gets through" if waits else f"again in {seconds:.1f} seconds",
+            )
+
         try:
-            return await repetition.run_with(self._sleep)(attempt_again)
+            return await repetition.run_with(self._sleep, tell)(attempt_again)
         except TurnRefusedError as refused:
             refused_error = refusal(call.request, refused, attempts=call.attempts)
         except HelpCrunchError as error:
@@ -258,6 +269,7 @@ class Requester:
         assert turn is not None
         call.attempts += 1
         doubted = call.in_doubt  # because of an earlier attempt
+        started = asyncio.get_running_loop().time()
         try:
             async with self._in_flight:
                 call.in_doubt = request.changes
@@ -286,10 +298,11 @@ class Requester:
         finally:
             turn.release()
         log.debug(
-            "%s /%s: %d, attempt %d, %d bytes",
+            "%s /%s: %d in %.3f seconds, attempt %d, %d bytes",
             request.method,
             request.template,
             reply.status,
+            asyncio.get_running_loop().time() - started,
             call.attempts,
             len(reply.body),
         )

@@ -115,13 +115,25 @@ class Repetition:
             return self.policy.wait_out_429
         return is_repeated(error, repeatable=self.repeatable)
 
-    def run_with(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
-        """Make a tenacity run; one shared by several calls would mix them up."""
+    def run_with(
+        self, sleep: Callable[[float], Awaitable[None]], tell: Callable[[BaseException, float], None]
+    ) -> AsyncRetrying:
+        """Make a tenacity run; one shared by several calls would mix them up.
+
+        `tell` hears of each failure that is not the last, and of the seconds until the next attempt.
+        """
+
+        def before_sleep(state: RetryCallState) -> None:
+            error = _error_of(state)
+            assert error is not None
+            tell(error, state.upcoming_sleep)
+
         return AsyncRetrying(
             retry=retry_if_exception(self.again),
             wait=self._wait,
             stop=self._stop,
             sleep=sleep,
+            before_sleep=before_sleep,
             reraise=True,
         )
 
