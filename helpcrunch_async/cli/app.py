@@ -1,7 +1,7 @@
 """The command itself: its parts, and what holds for all of them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -49,7 +49,7 @@ def _tell_usage(error: Any) -> None:
     complain(f"{message[:1].lower()}{message[1:]}{hint}")
 
 
-app = typer.Typer(
+app: Final = typer.Typer(
     name="helpcrunch",
     cls=_Group,
     help="Work with HelpCrunch within the account's request budget.",

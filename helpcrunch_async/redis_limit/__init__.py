@@ -6,12 +6,10 @@ the one place that talks to Redis, `ledger` what a process has to report, `sched
 `room` its one asker, and `limiter` the public face.
 """
 
-try:
-    import redis.asyncio  # noqa: F401 - only to say what is missing
-except ImportError as error:
-    raise ImportError(
-        "RedisRateLimiter needs the package redis: pip install 'helpcrunch-async[redis]'"
-    ) from error
+from importlib.util import find_spec
+
+if find_spec("redis") is None:
+    raise ImportError("RedisRateLimiter needs the package redis: pip install 'helpcrunch-async[redis]'")
 
 from helpcrunch_async.redis_limit.budget import BudgetUnavailableError
 from helpcrunch_async.redis_limit.limiter import RedisRateLimiter

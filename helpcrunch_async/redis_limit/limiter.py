@@ -58,9 +58,9 @@ class RedisRateLimiter:
         timeout: float = _TIMEOUT,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        self.limit = check_count("limit", limit)
-        self.period = check_seconds("period", period, above_zero=True)
-        self.key = _check_key(key)
+        self.limit: Final = check_count("limit", limit)
+        self.period: Final = check_seconds("period", period, above_zero=True)
+        self.key: Final = _check_key(key)
         timeout = check_seconds("timeout", timeout, above_zero=True)
         if on_error not in ("raise", "local"):
             raise ValueError(f"on_error is raise or local, not {on_error!r}")

@@ -45,11 +45,11 @@ class SharedSchedule(Schedule):
 
     def __init__(self, limit: int, period: float, share: int, random: Callable[[], float]) -> None:
         super().__init__(ToldPace(share, period, float(share)), period=period, random=random)
-        self.process = secrets.token_hex(4)
+        self.process: Final = secrets.token_hex(4)
         self.limit = limit
         self.share = share
-        self.alone = False  # Redis cannot be asked
-        self.ledger = Ledger(period)
+        self.alone: bool = False  # Redis cannot be asked
+        self.ledger: Final = Ledger(period)
         self._random = random
         self._round_trip = RoundTrip()
         self._last: Answer | None = None

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -36,8 +36,8 @@ class Target:
         # a link stays one: what it leads to is replaced
         self._real = None if is_pipe else path.resolve() if path.is_symlink() else path
         self._beside = path if self._real is None else self._real.with_name(f"{self._real.name}.part")
-        self.rows = RowFile(self._beside, layout)
-        self.is_whole = False
+        self.rows: Final = RowFile(self._beside, layout)
+        self.is_whole: bool = False
 
     @property
     def name(self) -> str:

@@ -52,7 +52,7 @@ class JsonLayout:
     """JSON lines, spelt as the API spells them: nothing is left out."""
 
     quoted = False
-    header = b""
+    header: bytes = b""
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one line."""
@@ -80,7 +80,7 @@ class CsvLayout:
 
     def __init__(self, model: type) -> None:
         names = names_of(model)
-        self.header = _csv_line(names)
+        self.header: bytes = _csv_line(names)
         self._width = len(names)
 
     def line(self, instance: Any) -> bytes:

@@ -33,9 +33,9 @@ class LineFile:
 
     def __init__(self, path: Path, *, keep: bool = False, when_needed: bool = False) -> None:
         self.path = path
-        self.is_stdout = str(path) == "-"
-        self.name = "stdout" if self.is_stdout else str(path)
-        self.count = 0
+        self.is_stdout: Final = str(path) == "-"
+        self.name: Final = "stdout" if self.is_stdout else str(path)
+        self.count: int = 0
         """Lines written so far."""
         self._keep = keep
         self._when_needed = when_needed

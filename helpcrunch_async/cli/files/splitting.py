@@ -14,7 +14,7 @@ class Splitter:
 
     def __init__(self, *, quoted: bool) -> None:
         self._quoted = quoted
-        self.rest = b""
+        self.rest: bytes = b""
         """What came after the last end."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
