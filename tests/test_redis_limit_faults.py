@@ -73,7 +73,7 @@ def nobody() -> Iterator[str]:
         ({"on_error": "local"}, ValueError),
         ({"on_error": "local", "expected_processes": 0}, ValueError),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_nonsense_is_refused_at_once(arguments: dict[str, Any], error: type[Exception]) -> None:
     """Before anything is connected, and without repeating a password."""
