@@ -230,12 +230,12 @@ def test_a_rejected_call_keeps_its_place() -> None:
 def test_one_probe_goes_at_the_deadline_and_only_its_answer_opens() -> None:
     """A sibling that finishes meanwhile opens nothing."""
     driver = Driver(120, 60.0)
-    burst(driver, 5)
+    burst(driver, 4)
     driver.step("reject", 0.0, 7.0)
     burst(driver, 10)
     driver.step("accept", 0.0, None)
     assert driver.schedule.gate.closed
-    assert len(driver.flying) == 3
+    assert len(driver.flying) == 2
     while driver.flying:
         driver.step("accept", 0.0, None)
     driver.now = 1006.9
@@ -334,3 +334,52 @@ def test_demand_is_not_taken_for_capacity() -> None:
     driver.step("wake", 0.0, None)
     driver.step("accept", 0.0, None)
     assert driver.schedule.pace.rate * 60 >= 84, "not the 65 or so that were asked for"
+
+
+def test_a_burst_goes_ahead_as_far_as_it_may() -> None:
+    """Where eight at once are allowed, eight of twenty go at once, and the others evenly after them."""
+    driver = Driver(120, 60.0)
+    driver.pace = driver.schedule.pace = ToldPace(120, 60.0, burst=8.0)
+    burst(driver, 20)
+    while driver.flying:
+        driver.step("accept", 0.0, None)
+    assert driver.schedule.granted == 8
+    driver.step("wake", 0.0, None)
+    assert len(driver.flying) == 1
+    assert driver.now - 1000.0 == pytest.approx(8 * 60 / 119, rel=0.01)
+
+
+def test_the_lump_is_blamed_also_when_its_first_call_arrives_last() -> None:
+    """Calls that leave together pass one another on the wire: the rate is not cut for that."""
+    driver = Driver(120, 60.0)
+    burst(driver, 4)
+    driver.step("accept", 1.0, None)
+    driver.step("reject", 0.0, None)
+    while driver.flying:
+        driver.step("accept", 0.0, None)
+    driver.step("wake", 0.0, None)
+    driver.step("accept", 0.0, None)
+    pace = driver.pace
+    assert isinstance(pace, ToldPace)
+    assert pace.calls == 120
+    assert pace.burst < 4
+
+
+def test_a_timer_that_fires_early_is_no_lump() -> None:
+    """At two hundred turns a second milliseconds are most of a turn: the rate is to blame all the same."""
+    driver = Driver(200, 1.0)
+    burst(driver, 400)
+    for _ in range(30):
+        wake = driver.schedule.wake
+        assert wake is not None
+        driver.now = wake - 0.004
+        driver.grant()
+        while len(driver.flying) > 1:
+            driver.step("accept", 0.0, None)
+    driver.step("reject", 0.0, None)
+    driver.step("wake", 0.0, None)
+    driver.step("accept", 0.0, None)
+    pace = driver.pace
+    assert isinstance(pace, ToldPace)
+    assert pace.burst == 200
+    assert pace.calls < 200

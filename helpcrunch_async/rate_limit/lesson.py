@@ -5,6 +5,7 @@ Counting what was accepted around it gives the number of calls the server takes 
 """
 
 from collections import deque
+from itertools import takewhile
 from math import inf
 from typing import Final
 
@@ -82,8 +83,14 @@ class Lesson:
         turns.append(grant)
 
     def contact_begins(self, grant: Grant, *, told: bool) -> float | None:
-        """Note the first rejection; give the time of the oldest accepted turn in the period before it."""
-        self._contact = Contact(cut=grant.at, told=told, deepest=grant.depth)
+        """Note the first rejection; give the time of the oldest accepted turn in the period before it.
+
+        Turns that are taken together may pass one another on the wire, and the last to arrive is rejected:
+        the deepest of them is to blame.
+        """
+        together = takewhile(lambda turn: turn.at >= grant.at, reversed(self._turns))
+        deepest = max([grant.depth, *(turn.depth for turn in together)])
+        self._contact = Contact(cut=grant.at, told=told, deepest=deepest)
         since = grant.at - self.period
         return next((turn.at for turn in self._turns if turn.accepted and turn.at > since), None)
 

@@ -81,16 +81,16 @@ class Statistics:
     paused_for: float
     """Seconds until the gate lets a probe through; 0 when it is open."""
     rate: float
-    """Calls per second that are believed to be sustainable; inf before anything is known."""
+    """Calls per second that are believed to be sustainable; a first guess while nothing is known."""
 
 
 class RateLimiter:
     """Spends `limit` calls per `period` seconds, all of them, evenly, and never more in any window.
 
-    A quiet client may send up to `burst` calls at once; more work than that is paced from its start. A 429
-    pauses everybody who shares the limiter; then one call probes, and only its answer lets the others on.
-    When the real limit is lower than told, or shared with others, the pace falls to what the server takes
-    and climbs back when that rises, never above what was told.
+    A quiet client may send up to `burst` calls at once; work that exceeds the budget is paced from its
+    start. A 429 pauses everybody who shares the limiter; then one call probes, and only its answer lets the
+    others on. When the real limit is lower than told, or shared with others, the pace falls to what the
+    server takes and climbs back when that rises, never above what was told.
 
     Share one instance among all clients of an account. It belongs to one event loop at a time, and may
     move to another one once nobody uses it; it is not thread-safe.
@@ -125,8 +125,8 @@ class RateLimiter:
     def discover(cls, *, random: Callable[[], float] = random_module.random) -> Self:
         """Make a limiter that is told nothing: it finds out what the server takes, and follows it.
 
-        It sends as fast as answers come until the first 429, so prefer telling a limit that is known. Its
-        `limit` is None.
+        It begins with five calls a second and sends one more with every second of work until the first 429,
+        evenly and without bursts, so prefer telling a limit that is known. Its `limit` is None.
         """
         limiter = cls(random=random)
         limiter.limit = None

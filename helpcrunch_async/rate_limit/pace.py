@@ -38,7 +38,7 @@ class Pace(Protocol):
 
     @property
     def rate(self) -> float:
-        """Turns per second that are believed to be sustainable; inf when nothing is known."""
+        """Turns per second that are believed to be sustainable."""
         ...
 
     @property

@@ -1,8 +1,8 @@
 """The pace of a client that knows its limit: even, just under the true rate, with lumps for the quiet.
 
 Pacing evenly a little under the true rate is accepted by every kind of server window, and every window's
-sustained rate is one number. So: pace by default; let a lump out only if it finishes the job; keep one
-hard window; and correct that one number by counting what was accepted (`lesson.py`).
+sustained rate is one number. So: pace by default; let a lump out only if the job is no larger than the
+budget; keep one hard window; and correct that one number by counting what was accepted (`lesson.py`).
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from helpcrunch_async.rate_limit.pace import INSTANT, RoundTrip
 
 _MARGIN: Final = 0.0025  # of the period: clocks and schedulers are not exact
 _EARLY: Final = 0.005  # seconds a paced turn may go before it is due, for the same reason
-_FIRST_WIDTH: Final = 5.0  # lumped calls in flight at first, so that a rejection finds few others
+_FIRST_WIDTH: Final = 4.0  # lumped calls in flight at first, so that a rejection finds few others
 _WIDEST: Final = 100.0
 _FIRST_PAUSE: Final = 4.0  # gaps; a first probe after one gap is rejected more often than not
 _LONGEST_PAUSE: Final = 4.0  # windows
@@ -86,7 +86,7 @@ class ToldPace:
             self._earned_at = now
 
     def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
-        """Pace by default; let those go ahead who finish the job by it."""
+        """Pace by default; let some go ahead of it while the whole job is within the budget."""
         self._climb(now)
         priority = line.next_priority()
         window_frees = self.probe_due(now)
@@ -100,7 +100,7 @@ class ToldPace:
         return priority, self._next
 
     def admits(self, now: float, priority: Priority, lump: int, in_flight: int) -> bool:
-        """Let one go that is due, or that goes ahead with the rest of a lump that fits."""
+        """Let one go that is due, or that may go ahead of its turn with a lump."""
         if self.probe_due(now) > now + INSTANT:
             return False
         return self._is_due(now) or self._may_lump(priority, lump, in_flight)
@@ -112,15 +112,17 @@ class ToldPace:
         return self._fits(priority, lump) and (in_flight < int(self._width) or not in_flight)
 
     def _fits(self, priority: Priority, lump: int) -> bool:
-        # If the work exceeds the budget, somebody waits a period anyway: a lump would gain no throughput,
-        # starve the calls that come meanwhile and make the first rejection find many others on the wire.
+        # As much goes ahead as there is credit for, the rest evenly after it. But if the work exceeds the
+        # budget, somebody waits a period anyway: a lump would gain no throughput, starve the calls that come
+        # meanwhile and make the first rejection find many others on the wire.
         # Bulk work, of which a stream shows only a little at a time, leaves half of the budget in any case.
         budget = self.calls if priority == "interactive" else self.calls / 2
-        return lump <= self._credit and lump + len(self._sent) <= budget
+        return self._credit >= 1 and lump + len(self._sent) <= budget
 
     def expected_wait(self, now: float, line: Line, priority: Priority, ahead: int) -> float:
         """Estimate the wait: some round trips for a lump, else one gap a turn."""
-        if self._fits(priority, line.waiting(priority)) and self.probe_due(now) <= now:
+        fits = ahead < self._credit and self._fits(priority, line.waiting(priority))
+        if fits and self.probe_due(now) <= now:
             return ahead / self._width * self.round_trip.mean
         return max(0.0, self._next - now, self.probe_due(now) - now) + ahead * self.gap
 
@@ -142,7 +144,7 @@ class ToldPace:
         """
         gap = self.gap
         pressed = now <= self._next + gap
-        grant = Grant(now, depth=max(0.0, self._next - now) / gap)
+        grant = Grant(now, depth=max(0.0, self._next - _EARLY - now) / gap)
         if line or not (probe or self._is_due(now)):
             self._credit = max(0.0, self._credit - 1)
         self._next = max(self._next, now - _EARLY) + gap
@@ -177,7 +179,7 @@ class ToldPace:
         lumped = contact.deepest >= _TOO_DEEP
         if lumped:
             self.burst = max(1.0, _LUMP_CUT * (contact.deepest - contact.rejected + 1))
-            self._credit = min(self._credit, self.burst)
+            self._credit = 0.0
             self._width = _FIRST_WIDTH
         if not lumped or contact.again:
             self._set_calls(max(1.0, lesson.corrected(self.calls, contact)))

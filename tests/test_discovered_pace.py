@@ -1,0 +1,235 @@
+"""The pace that is told nothing: where it begins, what a contact with the limit teaches, how it climbs."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from helpcrunch_async import RateLimiter
+from helpcrunch_async.rate_limit.discover import DiscoveredPace
+from helpcrunch_async.rate_limit.line import Grant, Line, Place
+from helpcrunch_async.testing import (
+    FixedWindow,
+    InterpolatedWindow,
+    Penalty,
+    RateRule,
+    RollingLog,
+    TokenBucket,
+    run_in_virtual_time,
+)
+
+
+class Player:
+    """Takes every turn when it is due, with no time on the wire, while somebody else waits."""
+
+    def __init__(self) -> None:
+        self.pace = DiscoveredPace()
+        self.now = 1000.0
+        self.line = Line()
+        self.line.join(Place(1, "interactive"))
+
+    def turn(self) -> Grant:
+        """Wait for the pace, and take a turn."""
+        self.now = max(self.now, self.pace.due(self.now, self.line, 0)[1])
+        return self.pace.grant(self.now, self.line, probe=False)
+
+    def accepted(self, seconds: float) -> int:
+        """Have every call accepted for so long; give their number."""
+        until, calls = self.now + seconds, 0
+        while self.now < until:
+            self.turn().accepted = True
+            self.pace.accepted(self.line)
+            calls += 1
+        return calls
+
+    def contact(self, pause: float, *, retry_after: float | None = None, failed: float = 0.0) -> None:
+        """Have one call rejected, and a probe accepted after a pause, if need be after one that failed."""
+        self.pace.contact(self.turn(), now=self.now, retry_after=retry_after)
+        if failed:
+            self.pace.rejected(self.pace.grant(self.now + failed, self.line, probe=True), probe=True)
+        self.now += pause
+        probe = self.pace.grant(self.now, self.line, probe=True)
+        probe.accepted = True
+        self.pace.accepted(self.line)
+        self.pace.reopened(probe)
+
+
+def test_begins_evenly_with_five_a_second() -> None:
+    """No lump meets a server of which nothing is known."""
+    player = Player()
+    assert player.accepted(1.0) == pytest.approx(5, abs=2)
+    assert not player.pace.admits(player.now, "interactive", 1, 0)
+
+
+def test_sends_one_more_with_every_second_of_work() -> None:
+    """Until the first rejection the rate grows in a straight line."""
+    player = Player()
+    player.accepted(10.0)
+    assert player.pace.rate == pytest.approx(15, rel=0.1)
+    player.accepted(10.0)
+    assert player.pace.rate == pytest.approx(25, rel=0.1)
+
+
+def test_sends_no_faster_when_nobody_waits() -> None:
+    """Calls that come one by one say nothing about what the server takes."""
+    player = Player()
+    player.line = Line()
+    for _ in range(100):
+        player.pace.grant(player.now, player.line, probe=False).accepted = True
+        player.pace.accepted(player.line)
+        player.now += 1.0
+    assert player.pace.rate == 5.0
+
+
+def test_counts_a_window_that_fills_early() -> None:
+    """After a window of ten seconds, of which the last three were a pause, the rate is what it held."""
+    player = Player()
+    held = player.accepted(7.0)
+    player.contact(3.0, failed=2.8)
+    assert player.pace.rate == pytest.approx(held / 10, rel=0.1)
+
+
+def test_counts_only_the_stretch_that_held_most() -> None:
+    """The slow beginning is left out of the count."""
+    player = Player()
+    counted = player.accepted(30.0)
+    player.contact(0.5)
+    assert counted / 30 < 22
+    assert 25 < player.pace.rate < 35
+
+
+def test_does_not_count_most_of_a_pause_that_was_not_needed() -> None:
+    """A second that a server asks for at the least is not taken for a window that was full for as long."""
+    player = Player()
+    player.accepted(5.0)
+    before = player.pace.rate
+    player.contact(1.0, retry_after=1.0)
+    assert player.pace.rate > 0.7 * before
+
+
+def test_steps_back_when_there_is_too_little_to_count() -> None:
+    """A server that rejects the very first calls is not taken for one that takes nothing."""
+    player = Player()
+    player.contact(30.0)
+    assert player.pace.rate == pytest.approx(0.85 * 5)
+    player.contact(30.0)
+    assert player.pace.rate == pytest.approx(0.85 * 0.85 * 5)
+
+
+def test_climbs_more_slowly_the_better_it_knows() -> None:
+    """After the first contact the rate doubles within a minute or two; after a second one in many."""
+    player = Player()
+    player.accepted(5.0)
+    player.contact(0.2)
+    guessed = player.pace.rate
+    player.accepted(40.0)
+    assert 1.3 * guessed < player.pace.rate < 2 * guessed
+    player.contact(0.2)
+    counted = player.pace.rate
+    player.accepted(40.0)
+    assert player.pace.rate < 1.02 * counted
+
+
+def test_asks_sooner_once_the_rate_is_about_right() -> None:
+    """A small excess is over in a moment, but nobody knows whether the first one was small."""
+    player = Player()
+    assert player.pace.first_pause == 0.5
+    player.accepted(10.0)
+    player.contact(0.5)
+    player.accepted(20.0)
+    player.contact(0.2)
+    assert player.pace.first_pause == pytest.approx(2 * player.pace.gap)
+
+
+def test_finds_a_limit_that_was_lifted() -> None:
+    """Without rejections a counted rate doubles in some minutes, and then grows ever faster."""
+    player = Player()
+    player.accepted(5.0)
+    for _ in range(2):
+        player.contact(0.2)
+        player.accepted(20.0)
+    before = player.pace.rate
+    player.accepted(600.0)
+    assert player.pace.rate > 3 * before
+
+
+def test_forgets_a_limit_after_a_long_silence() -> None:
+    """Ten minutes later the server may be another."""
+    player = Player()
+    player.accepted(5.0)
+    player.contact(20.0)
+    assert player.pace.rate < 5.0
+    player.now += 599.0
+    player.pace.joined(player.now, player.line)
+    assert player.pace.rate < 5.0
+    player.now += 10.0
+    player.pace.joined(player.now, player.line)
+    assert player.pace.rate == 5.0
+
+
+def test_believes_a_count_that_took_a_long_pause() -> None:
+    """A rate far too high for a window of a minute is not kept because the last one was higher still."""
+    player = Player()
+    player.accepted(5.0)
+    player.contact(0.2)
+    held = player.accepted(10.0)
+    high = player.pace.rate
+    player.contact(20.0, failed=19.9)
+    assert player.pace.rate == pytest.approx(max(held / 30, high / 2), rel=0.1)
+
+
+def test_climbs_in_no_less_time_than_a_window_may_take() -> None:
+    """After a pause of half a minute the rate does not double within the minute that the window may last."""
+    player = Player()
+    player.accepted(5.0)
+    player.contact(30.0, failed=29.0)
+    before = player.pace.rate
+    player.accepted(60.0)
+    assert player.pace.rate < 1.3 * before
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: FixedWindow(48, 6.0), id="fixed window"),
+        pytest.param(lambda: RollingLog(48, 6.0), id="rolling log"),
+        pytest.param(lambda: InterpolatedWindow(48, 6.0), id="interpolated window"),
+        pytest.param(lambda: TokenBucket(8, 1.0, 5), id="small bucket"),
+        pytest.param(lambda: TokenBucket(8, 1.0, 60), id="large bucket"),
+        pytest.param(lambda: Penalty(TokenBucket(8, 1.0, 6), 1.0), id="penalty"),
+    ],
+)
+@pytest.mark.parametrize("tells", [True, False], ids=["Retry-After", "none"])
+def test_settles_near_any_limit(make: Callable[[], RateRule], tells: bool) -> None:  # noqa: FBT001
+    """Two minutes at a limit that nobody told: nine tenths used, one call in fifty rejected, none lost."""
+
+    async def main() -> None:
+        rule, random = make(), Random(3)
+        limiter = RateLimiter.discover(random=random.random)
+        now = asyncio.get_running_loop().time
+        served, rejected = 0, 0
+
+        async def call() -> None:
+            nonlocal served, rejected
+            turn = await limiter.turn()
+            while True:
+                await asyncio.sleep(0.1 * (0.5 + random.random()))
+                wait = rule.hit(now())
+                if wait is None:
+                    break
+                rejected += 1
+                turn.rejected(max(1.0, round(wait + 0.5)) if tells else None)
+                await turn.again()
+            served += 1
+            turn.accepted()
+
+        tasks = [asyncio.ensure_future(call()) for _ in range(1_500)]
+        await asyncio.wait(tasks, timeout=120)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert served > 0.9 * 8 * 120
+        assert rejected < 0.02 * served
+
+    run_in_virtual_time(main())
