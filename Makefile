@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint bench audit format clean docs/faults.md
+.PHONY: demo test test-lowest check lint docs dist bench audit format clean docs/faults.md
 
 demo: $(VENV)/.demo
 	$(BIN)/helpcrunch demo
 
 test: $(VENV)/.dev
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses auto --cov --cov-report=term
+
+# with the lowest versions that pyproject.toml names
+test-lowest: $(VENV)/.lowest
+	$(VENV)/lowest/bin/pytest --numprocesses auto
 
 check: test lint
 
@@ -19,6 +23,16 @@ lint: $(VENV)/.bench
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes helpcrunch_async
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet --fresh-env docs build/docs
+
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python .ci/contents.py dist
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py
@@ -51,6 +65,13 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[cli]" --group dev
+	touch $@
+
+$(VENV)/.lowest: $(VENV)/.pip pyproject.toml .ci/lowest.py
+	$(PYTHON) -m venv $(VENV)/lowest
+	$(VENV)/lowest/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python .ci/lowest.py >$(VENV)/lowest.txt
+	$(VENV)/lowest/bin/python -m pip install --quiet --editable ".[cli]" --group test --constraint $(VENV)/lowest.txt
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.dev

@@ -6,7 +6,7 @@ It moves bytes. What a status means, what is in a body and whose key it carries 
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -37,12 +37,22 @@ def open_session(
     proxy: str | None = None,
     ssl: ssl_module.SSLContext | bool = True,
     trust_env: bool = False,
+    trace_configs: Sequence[aiohttp.TraceConfig] = (),
+    middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
 ) -> aiohttp.ClientSession:
     """Make the session that a client owns: no cookies, nothing from the environment, pooled connections.
 
     Give other settings with `functools.partial(open_session, proxy="http://...", trust_env=True)`.
     The connector has no limit of its own: `max_in_flight` is the client's, and waiting for a free
     connection would count into a request's `timeout`.
+
+    Args:
+        proxy: URL of an HTTP proxy; one with credentials in it shows them to whoever sees the URL.
+        ssl: a context that trusts other certificates, or False to trust every one.
+        trust_env: take proxies from HTTP_PROXY and the like, and credentials from netrc.
+        trace_configs: aiohttp's own hooks around each attempt.
+        middlewares: aiohttp's own client middlewares, called for each attempt. They see the API key, in the
+            header `Authorization`.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=ssl, keepalive_timeout=_KEEP_ALIVE),
@@ -50,6 +60,8 @@ def open_session(
         trust_env=trust_env,
         proxy=proxy,
         timeout=aiohttp.ClientTimeout(total=None),
+        trace_configs=list(trace_configs),
+        middlewares=tuple(middlewares),
     )
 
 

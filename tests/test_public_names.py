@@ -311,7 +311,13 @@ def test_the_methods_of_a_listing() -> None:
 
 def test_the_options_of_a_session() -> None:
     """Nothing of the environment, and certificates checked, unless asked for."""
-    assert _parameters(open_session) == {"proxy": None, "ssl": True, "trust_env": False}
+    assert _parameters(open_session) == {
+        "proxy": None,
+        "ssl": True,
+        "trust_env": False,
+        "trace_configs": (),
+        "middlewares": (),
+    }
 
 
 def test_the_version_is_a_version() -> None:

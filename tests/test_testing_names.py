@@ -34,6 +34,7 @@ NAMES = [
     "generate_customers",
     "read_customer",
     "run_in_virtual_time",
+    "serve_in_thread",
     "signed_webhook",
     "write_customer",
 ]

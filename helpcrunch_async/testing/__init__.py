@@ -14,6 +14,7 @@ from helpcrunch_async.testing.customers import CustomerRow, read_customer, write
 from helpcrunch_async.testing.faults import Fault
 from helpcrunch_async.testing.generation import documented_customer, generate_customers
 from helpcrunch_async.testing.happenings import WEBHOOK_EVENTS, WebhookEventName
+from helpcrunch_async.testing.in_thread import serve_in_thread
 from helpcrunch_async.testing.rate_rules import (
     Change,
     FixedWindow,
@@ -58,6 +59,7 @@ __all__ = [
     "generate_customers",
     "read_customer",
     "run_in_virtual_time",
+    "serve_in_thread",
     "signed_webhook",
     "write_customer",
 ]
