@@ -486,8 +486,9 @@ class HelpCrunchClient:
     async def find_customer(self, *, user_id: str | None = None, email: str | None = None) -> Customer | None:
         """Find one customer by your own id, or by e-mail; None when there is none.
 
-        An e-mail is not unique to a customer: of several, the one seen last comes. Case does not count in an
-        e-mail, and counts in your own id. A search may lag behind a change made a moment ago.
+        An e-mail is not unique to a customer: of several, the one seen last comes. Your own id must be the
+        same to the letter; whether case counts in an e-mail is left to HelpCrunch, and not documented. A
+        search may lag behind a change made a moment ago.
 
         Args:
             user_id: the id that you gave the customer, never HelpCrunch's.
@@ -541,7 +542,8 @@ class HelpCrunchClient:
 
         Args:
             customer_id: HelpCrunch's id, a positive int.
-            fields: see `CustomerFields`; `tags` and `custom_data` replace what is there.
+            fields: see `CustomerFields`. Whether `custom_data` replaces all attributes or adds to them, and
+                `tags` likewise, is not documented.
 
         Raises:
             NotFoundError: there is no such customer.

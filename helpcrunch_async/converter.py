@@ -339,8 +339,9 @@ def structure_page(body: object, model: type[M], *, offset: int) -> Page[M]:
     rows = body.get(key) if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(rows, list):
         raise DecodeError("not a page of rows", problems=(f"$.{key}: expected a list",))
-    meta = body.get("meta")
-    total = body.get("total", meta.get("total") if isinstance(meta, dict) else None)
+    meta, total = body.get("meta"), body.get("total")
+    if total is None and isinstance(meta, dict):
+        total = meta.get("total")
     nested = bool(rows) and all(isinstance(row, list) for row in rows)
     items: list[M] = []
     problems: list[str] = []

@@ -81,12 +81,15 @@ class Listing(Generic[T]):
     async def _walk(self, limit: int | None) -> AsyncGenerator[T, None]:
         """Walk the pages.
 
-        It ends: every round either stops or gives at least one row that was not among the recent ones, and a
-        finite table has an empty page behind its last row. A server that ignores the offset is left, too.
+        It ends: the offset rises with every round, and a finite table has an empty page behind its last row.
+        A server that ignores the offset is left when it has given the very same page three times; twice can
+        be rows that came in front.
         """
         left = min((most for most in (self._limit, limit) if most is not None), default=None)
         offset = self._offset
         recent: OrderedDict[int, None] = OrderedDict()
+        before: list[int] = []
+        repeats = 0
         ahead: asyncio.Task[Page[T]] | None = None
         goes_on = left != 0
         try:
@@ -94,6 +97,7 @@ class Listing(Generic[T]):
                 asked = _most_of(left)
                 page = await (self._fetch_page(offset, asked) if ahead is None else ahead)
                 ahead = None
+                ids = [self._row_id(row) for row in page.items]
                 fresh = self._remember(page.items, recent)[:left]
                 offset += len(page.items)
                 if left is not None:
@@ -101,7 +105,9 @@ class Listing(Generic[T]):
                 # A short page ends the walk unless the total says that there is more; a total alone never
                 # does, since it is known to be wrong at times.
                 is_last = len(page.items) < asked and (page.total is None or page.total <= offset)
-                goes_on = bool(fresh) and not is_last and left != 0
+                repeats = repeats + 1 if ids == before else 0
+                before = ids
+                goes_on = bool(ids) and repeats < 2 and not is_last and left != 0
                 if goes_on and self._prefetches:
                     ahead = asyncio.create_task(self._fetch_page(offset, _most_of(left)))
                 for row in fresh:

@@ -22,7 +22,7 @@ class CustomerFields(TypedDict, total=False):
 
     `city`, `region_code` and `country_code` stand beside the others because the only documented example that
     writes them has them so. `custom_data` takes a plain mapping; HelpCrunch wants an attribute to be created
-    first, under Settings, Contacts. `tags` replaces all tags; `tag_customer` adds.
+    first, under Settings, Contacts. Whether `tags` replaces all tags is not documented; `tag_customer` adds.
     """
 
     name: str | Unset | None

@@ -329,3 +329,24 @@ async def test_a_failed_page_ahead_is_told_when_its_rows_are_due() -> None:
     async for _ in Listing(fetch, lambda row: row).prefetch():
         await asyncio.sleep(0)
         break
+
+
+@pytest.mark.parametrize("arrivals", [1, 100, 250])
+@pytest.mark.parametrize("limit", [None, 101])
+async def test_rows_that_move_back_do_not_end_the_walk(arrivals: int, limit: int | None) -> None:
+    """New rows at the front push whole pages of known ones under the walk: they are skipped, it goes on."""
+    table = table_of(350)
+    asked_before = table.fetch
+
+    async def fetch(offset: int, limit: int) -> Page[int]:
+        page = await asked_before(offset, limit)
+        if len(table.asked) == 1:
+            table.rows[:0] = range(1_000, 1_000 + arrivals)
+        return page
+
+    rows = await Listing(fetch, lambda row: row, limit=limit).to_list()
+    if limit is None:
+        assert set(range(350)) <= set(rows)
+    else:
+        assert limit == len(rows)
+    assert len(rows) == len(set(rows))

@@ -81,7 +81,7 @@ class WebhookChat:
     customer: WebhookCustomer | None = None
     communicated_agents: tuple[int, ...] = ()
     """The ids of the agents who took part."""
-    closed_by: str | None = None
+    closed_by: str | int | None = None
     """`customer` or `agent`."""
     status: str | None = None
     closed_at: datetime | None = None

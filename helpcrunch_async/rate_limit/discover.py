@@ -60,11 +60,11 @@ class _Contact:
 class DiscoveredPace:
     """Sends evenly, at a rate that is found by raising it and by counting what is accepted."""
 
-    pause_growth = 2.5
-    longest_pause = 20.0
+    pause_growth: float = 2.5
+    longest_pause: float = 20.0
 
     def __init__(self) -> None:
-        self.round_trip = RoundTrip()
+        self.round_trip: RoundTrip = RoundTrip()
         self._next = -inf  # when the next turn is due
         self._contact: _Contact | None = None
         self._start()
@@ -76,7 +76,8 @@ class DiscoveredPace:
         self._turns: deque[Grant] = deque(maxlen=_REMEMBERED)
 
     def _set_rate(self, rate: float, *, rejected: int = 1, paused: float = 0.0) -> None:
-        self.rate = self._base = rate
+        self._base = rate
+        self.rate: float = rate
         self._climbed = 0.0  # 1 is where the rate has doubled: after so many seconds of work and calls
         self._seconds = max(self._certainty.seconds, _PAUSES * paused)
         self._calls = self._certainty.calls * rejected

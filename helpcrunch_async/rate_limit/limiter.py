@@ -115,7 +115,7 @@ class RateLimiter:
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self.limit: int | None = check_count("limit", limit)
-        self.period = check_seconds("period", period, above_zero=True)
+        self.period: Final = check_seconds("period", period, above_zero=True)
         if burst is not None and check_count("burst", burst) > limit:
             raise ValueError(f"burst is at most the limit, {limit}, not {burst}")
         pace = ToldPace(limit, self.period, float(limit if burst is None else burst))

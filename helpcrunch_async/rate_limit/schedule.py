@@ -22,15 +22,15 @@ class Schedule:
     """
 
     def __init__(self, pace: Pace, *, period: float, random: Callable[[], float]) -> None:
-        self.pace = pace
+        self.pace: Pace = pace
         self.period = period
-        self.line = Line()
-        self.gate = Gate(random)
+        self.line: Line = Line()
+        self.gate: Gate = Gate(random)
         self.wake: float | None = None
-        self.in_flight = 0
-        self.granted = 0
-        self.rejections = 0
-        self.last_granted = -inf
+        self.in_flight: int = 0
+        self.granted: int = 0
+        self.rejections: int = 0
+        self.last_granted: float = -inf
         self._arrivals = 0
         self._generation = 0
 

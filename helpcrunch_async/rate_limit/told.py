@@ -26,15 +26,15 @@ _TOO_DEEP: Final = 0.5  # turns ahead of the even pace: a rejection this deep bl
 class ToldPace:
     """At most `limit` turns in any window of `period` seconds; lumps of at most `burst`."""
 
-    pause_growth = 4.0  # from half a second to a minute in four probes rather than eight
+    pause_growth: float = 4.0  # from half a second to a minute in four probes rather than eight
 
     def __init__(self, limit: int, period: float, burst: float) -> None:
         self.limit = limit
         self.period = period
         self.most = burst  # the largest lump that was allowed
-        self.calls = float(limit)  # per period: what is believed to be sustainable, at most `limit`
-        self.burst = burst  # the largest lump believed to be accepted, at most `most`
-        self.round_trip = RoundTrip()
+        self.calls: float = limit  # per period: what is believed to be sustainable, at most `limit`
+        self.burst: float = burst  # the largest lump believed to be accepted, at most `most`
+        self.round_trip: RoundTrip = RoundTrip()
         self._credit = burst  # turns that may still go ahead of the even pace
         self._next = 0.0  # when the next paced turn is due
         self._sent: deque[float] = deque()  # turns of the last window
@@ -66,8 +66,8 @@ class ToldPace:
         judge.
         """
         self.calls = calls
-        self.window = self.period * (1 + _MARGIN) + 0.005 + 2 * self.round_trip.deviation
-        self.gap = self.window / (calls - min(1.0, calls / 50))
+        self.window: float = self.period * (1 + _MARGIN) + 0.005 + 2 * self.round_trip.deviation
+        self.gap: float = self.window / (calls - min(1.0, calls / 50))
 
     def answered(self, seconds: float) -> None:
         """Measure a round trip."""

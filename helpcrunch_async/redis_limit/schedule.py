@@ -11,7 +11,7 @@ from typing import Final
 
 from helpcrunch_async.rate_limit import PRIORITIES, Priority
 from helpcrunch_async.rate_limit.line import Grant, Place
-from helpcrunch_async.rate_limit.pace import RoundTrip
+from helpcrunch_async.rate_limit.pace import Pace, RoundTrip
 from helpcrunch_async.rate_limit.schedule import Schedule, places_ahead
 from helpcrunch_async.rate_limit.told import ToldPace
 from helpcrunch_async.redis_limit.ledger import Lease, Ledger
@@ -45,6 +45,12 @@ class SharedSchedule(Schedule):
 
     def __init__(self, limit: int, period: float, share: int, random: Callable[[], float]) -> None:
         super().__init__(ToldPace(share, period, float(share)), period=period, random=random)
+        # told again, because type checkers may infer otherwise what a subclass assigns
+        self.wake: float | None
+        self.pace: Pace
+        self.in_flight: int
+        self.granted: int
+        self.rejections: int
         self.process: Final = secrets.token_hex(4)
         self.limit = limit
         self.share = share
