@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-lowest check lint docs dist bench audit format clean docs/faults.md
+.PHONY: demo test test-lowest check lint docs dist bench audit fuzz mutants format clean docs/faults.md
 
 demo: $(VENV)/.demo
 	$(BIN)/helpcrunch demo
@@ -42,6 +42,21 @@ audit: $(VENV)/.pip
 	$(BIN)/python -m pip install --quiet --editable ".[cli]" --group audit
 	$(BIN)/pip-audit --skip-editable
 
+# a minute, or as many seconds as SECONDS says; what is new goes into build/fuzz, what fails into build/fuzz-failed-*
+SECONDS := 60
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --group fuzz
+	mkdir -p build/fuzz
+	$(BIN)/python fuzz/drive.py -max_total_time=$(SECONDS) -max_len=4096 -dict=fuzz/decoder.dict \
+		-artifact_prefix=build/fuzz-failed- build/fuzz fuzz/corpus
+
+# all of them take an hour; `make mutants MUTANTS='helpcrunch_async.retry*'` for some.
+MUTANTS :=
+mutants: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --group mutants
+	$(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -50,7 +65,7 @@ docs/faults.md: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m faults.table
 
 clean:
-	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist mutants .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # A stamp per set of packages; each is renewed when pyproject.toml changes.
 $(VENV)/.pip:

@@ -13,8 +13,8 @@ import attrs
 from attrs import define, field
 
 from helpcrunch_async.batch import update_in_batches
+from helpcrunch_async.bodies import structure_one, structure_page
 from helpcrunch_async.checks import check_count, check_flag, check_id, check_text
-from helpcrunch_async.converter import structure_one, structure_page
 from helpcrunch_async.endpoints import (
     ASSIGN_CHAT,
     CREATE_CHAT,
@@ -72,9 +72,9 @@ from helpcrunch_async.protocol import (
     BASE_URL,
     JSON,
     Request,
-    Secret,
     check_api_key,
     check_base_url,
+    hidden,
 )
 from helpcrunch_async.rate_limit import Limiter, Priority, limiter_of_account
 from helpcrunch_async.requester import CallOptions, Requester, within
@@ -199,9 +199,9 @@ class HelpCrunchClient:
     ) -> None:
         if api_key is None:
             api_key = os.environ.get("HELPCRUNCH_API_KEY", "")
-        if isinstance(api_key, str):
-            api_key = Secret(str.__str__(api_key))  # whatever is wrong below, no traceback shows the key
-        self._key = check_api_key(api_key)
+        key = hidden(api_key)
+        del api_key  # whatever is wrong below, no traceback shows the key
+        self._key = check_api_key(key)
         if base_url is None:
             base_url = os.environ.get("HELPCRUNCH_BASE_URL") or BASE_URL
         self._base_url = check_base_url(base_url, allow_http=check_flag("allow_http", allow_http))
@@ -1122,12 +1122,11 @@ class HelpCrunchClient:
 
     async def _page(self, request: Request, model: type[Row], offset: int, options: CallOptions) -> Page[Row]:
         try:
-            reply = await self._send(request, options)
+            return structure_page(await self._send(request, options), model, offset=offset)
         except NotFoundError:
             if request.body is None:
                 raise
             return Page((), None, offset)  # how one client knows a search that found nothing
-        return structure_page(reply, model, offset=offset)
 
     async def _change_chat(self, endpoint: Endpoint, chat_id: int, **change: JSON) -> Chat:
         """Change one thing of a chat; its id stands in the body."""
@@ -1135,9 +1134,8 @@ class HelpCrunchClient:
 
     async def _one(self, request: Request, model: type[Model]) -> Model:
         """Send a request that is answered by one object."""
-        body = await self._send(request, self._options)
-        try:
-            return structure_one(body, model)
+        try:  # what came is in no local, hence in no traceback
+            return structure_one(await self._send(request, self._options), model)
         except DecodeError as error:
             error.outcome_unknown = request.changes
             raise

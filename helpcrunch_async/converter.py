@@ -17,7 +17,7 @@ from cattrs import AttributeValidationNote, ClassValidationError, Converter, tra
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from helpcrunch_async.errors import DecodeError
-from helpcrunch_async.models import CustomValue, Event, Message, Page
+from helpcrunch_async.models import CustomValue, Event, Message
 from helpcrunch_async.models.webhook import (
     ChatEvent,
     CustomerEvent,
@@ -312,51 +312,8 @@ def structure(value: object, model: type[M]) -> M:
         return instance
     # Raised out here: what cattrs raises holds customer data, and would stay in __context__.
     problems = _problems(value, model) or (f"$: {failed}",)
+    del value  # nor in a local, which error trackers capture
     raise DecodeError(f"not a {model.__name__}: {'; '.join(problems[:3])}", problems=problems)
-
-
-def structure_one(body: object, model: type[M]) -> M:
-    """Read the body of a reply that holds one object: bare, or the lone `data` of a wrapper.
-
-    Raises:
-        DecodeError: as `structure`.
-    """
-    if isinstance(body, dict) and len(body) == 1 and isinstance(body.get("data"), dict):
-        body = body["data"]
-    return structure(body, model)
-
-
-def structure_page(body: object, model: type[M], *, offset: int) -> Page[M]:
-    """Read a page of rows, and the total where there is one: at the top, or under `meta`.
-
-    The rows stand under `data`, in the oldest answers under `messages`, and one client knew them as lists in
-    a list.
-
-    Raises:
-        DecodeError: as `structure`; a row that does not fit is named by its index.
-    """
-    key = "messages" if isinstance(body, dict) and "messages" in body and "data" not in body else "data"
-    rows = body.get(key) if isinstance(body, dict) else None
-    if not isinstance(body, dict) or not isinstance(rows, list):
-        raise DecodeError("not a page of rows", problems=(f"$.{key}: expected a list",))
-    meta, total = body.get("meta"), body.get("total")
-    if total is None and isinstance(meta, dict):
-        total = meta.get("total")
-    nested = bool(rows) and all(isinstance(row, list) for row in rows)
-    items: list[M] = []
-    problems: list[str] = []
-    for outer, inner_rows in enumerate(rows if nested else [rows]):
-        place = f"$.{key}[{outer}]" if nested else f"$.{key}"
-        for index, row in enumerate(inner_rows):
-            try:
-                items.append(structure(row, model))
-            except DecodeError as error:
-                problems += [f"{place}[{index}]{problem[1:]}" for problem in error.problems]
-    if problems:
-        raise DecodeError(
-            f"not a page of {model.__name__}: {'; '.join(problems[:3])}", problems=tuple(problems)
-        )
-    return Page(tuple(items), total if type(total) is int else None, offset)
 
 
 def _problems(value: object, model: type) -> tuple[str, ...]:

@@ -23,7 +23,18 @@ exceptions unpickle by position. Slots are off because some are also a `TimeoutE
 leaves no room for them.
 """
 
+import re
+from typing import Final
+
 from attrs import define, field, frozen
+
+_CODE: Final = re.compile(r"[\w.\[\]-]{1,100}", re.ASCII)
+_WORD_OR_ID: Final = re.compile(r"[A-Za-z]+|[0-9]+")
+
+
+def path_in_text(path: str) -> str:
+    """Give a path as texts show it: what is neither a word nor an id may be an e-mail address."""
+    return "/".join(each if not each or _WORD_OR_ID.fullmatch(each) else "{}" for each in path.split("/"))
 
 
 @frozen
@@ -110,8 +121,9 @@ class APIError(HelpCrunchError):
     """HelpCrunch answered with a status that is not 2xx.
 
     `code` is the first code of the body that is not the generic `invalid_request`; `message` and
-    `errors` are the server's own words and stay out of `str()` and `repr()`, hence out of logs.
-    `attempts` counts the requests that were sent for this call.
+    `errors` are the server's own words and stay out of `str()` and `repr()`, hence out of logs. So does a
+    code that is no code, and whatever in `path` is neither a word nor an id. `attempts` counts the requests
+    that were sent for this call.
 
     Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
     """
@@ -124,8 +136,8 @@ class APIError(HelpCrunchError):
     attempts: int
 
     def __str__(self) -> str:
-        code = f" {self.code}" if self.code else ""
-        return f"{self.status}{code}: {self.method} {self.path}"
+        code = f" {self.code}" if self.code and _CODE.fullmatch(self.code) else ""
+        return f"{self.status}{code}: {self.method} {path_in_text(self.path)}"
 
 
 class BadRequestError(APIError):

@@ -17,8 +17,9 @@ from typing import Final, TypeAlias
 
 from attrs import define
 
+from helpcrunch_async.bodies import structure_one
 from helpcrunch_async.checks import check_id
-from helpcrunch_async.converter import structure, structure_one
+from helpcrunch_async.converter import structure
 from helpcrunch_async.endpoints import GET_CUSTOMER, SEARCH_CUSTOMERS
 from helpcrunch_async.errors import (
     APIError,
@@ -290,6 +291,7 @@ def first_match(
     folded = wanted.casefold()
     alike = [customer for customer in found if (value_of(customer) or "").casefold() == folded]
     if found and not alike:
+        del found, wanted, folded  # error trackers capture locals
         raise DecodeError(
             "the search answered with other customers than were asked for",
             problems=("$.data: no row has the value that was searched for",),

@@ -61,8 +61,8 @@ class Request:
     path: str
     template: str
     repeatable: bool
-    query: Mapping[str, str | int] | None = None
-    body: JSON = None
+    query: Mapping[str, str | int] | None = field(default=None, repr=False)
+    body: JSON = field(default=None, repr=False)
     changes: bool = False
     acknowledges: bool = False
     gone_is_done: bool = False
@@ -75,6 +75,17 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+
+class Veiled(bytes):
+    """Bytes that show their size only: in tracebacks, too, which may hold the locals of every frame."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+    __str__ = __repr__
 
 
 class Secret(str):
@@ -95,15 +106,22 @@ class Secret(str):
         raise TypeError("a secret is not pickled")
 
 
+def hidden(key: object) -> Secret | type:
+    """Give a key as no traceback shows it; of what is no string, only the type."""
+    return Secret(str.__str__(key)) if isinstance(key, str) else type(key)
+
+
 def check_api_key(key: object) -> Secret:
-    """Take a key as it must be sent, whole and alone.
+    """Take a key as it must be sent, whole and alone; in place of what is no str, its type does.
 
     Raises:
         TypeError: it is not a string.
         ValueError: it is empty, or holds what a key cannot hold; the text never shows the key.
     """
     if not isinstance(key, str):
-        raise TypeError(f"the API key is a str, not {type(key).__name__}")
+        kind = key if isinstance(key, type) else type(key)
+        del key  # a key as bytes is one, too
+        raise TypeError(f"the API key is a str, not {kind.__name__}")
     # from here on it is shown by no traceback; its methods see the key, its str() does not
     key = key if isinstance(key, Secret) else Secret(key)
     if not key.strip():
@@ -184,7 +202,7 @@ def headers_of(key: Secret, *, with_body: bool) -> dict[str, str]:
     return headers
 
 
-def encode_body(body: JSON) -> bytes | None:
+def encode_body(body: JSON) -> Veiled | None:
     """Write a request body as JSON.
 
     Raises:
@@ -193,7 +211,7 @@ def encode_body(body: JSON) -> bytes | None:
     """
     if body is None:
         return None
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return Veiled(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -205,8 +223,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
-        # more digits than a day has seconds need no reading, and int() refuses very long ones
-        return LONGEST_RETRY_AFTER if len(value.lstrip("0")) > 5 else min(float(value), LONGEST_RETRY_AFTER)
+        return min(float(value), LONGEST_RETRY_AFTER)  # where int() refuses thousands of digits, this is inf
     try:
         moment = parsedate_to_datetime(value)
         if moment.tzinfo is None:  # "-0000": UTC, the zone unknown
@@ -260,11 +277,14 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
 
 
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\\?\Z)|\'(?:[^\'\\]|\\.)*(?:\'|\\?\Z))(\s*:)?', re.DOTALL)
-_REVEALING = re.compile(r'[^\s<>"@]+@[^\s<>"]+|\d{4,}')
+_REVEALING = re.compile(r'[^\s<>"@]+@[^\s<>"]+|\d{4,}|\bBearer\s+[^\s<>"]+', re.IGNORECASE)
 
 
 def snippet_of(body: bytes, length: int = 120) -> str:
-    """Give the beginning of a body with quoted values, e-mail addresses and long numbers masked."""
+    """Give the beginning of a body with quoted values, e-mail addresses and long numbers masked.
+
+    So is a key, which some servers' pages for developers echo with the other headers.
+    """
     text = body[: 4 * length].decode("utf-8", "replace")
     text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] else "…", text)  # a key stays, a value goes
     return " ".join(_REVEALING.sub("…", text).split())[:length]

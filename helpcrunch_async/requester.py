@@ -19,12 +19,14 @@ from helpcrunch_async.errors import (
     NotFoundError,
     RateLimitError,
     TransportError,
+    path_in_text,
 )
 from helpcrunch_async.protocol import (
     JSON,
     Reply,
     Request,
     Secret,
+    Veiled,
     encode_body,
     headers_of,
     parse_retry_after,
@@ -94,7 +96,7 @@ class _Call:
     fold: Fold | None
     ends_at: float | None  # on the loop's clock
     turn: Turn | None = None
-    body: bytes | None = None
+    body: Veiled | None = None
     started: float = 0.0  # on the loop's clock
     attempts: int = 0
     in_doubt: bool = False  # an attempt may have changed something, and no reply has told
@@ -353,4 +355,5 @@ async def within(deadline: float, work: Awaitable[T], request: Request) -> T:
     except TimeoutError as error:
         if isinstance(error, HelpCrunchError) or not scope.expired():
             raise
-    raise DeadlineExceededError(f"{request.method} /{request.path}: not done within {deadline:g} seconds")
+    path = path_in_text(request.path)
+    raise DeadlineExceededError(f"{request.method} /{path}: not done within {deadline:g} seconds")

@@ -76,22 +76,41 @@ def borrow_session(session: aiohttp.ClientSession) -> SessionFactory:
     return lend
 
 
-class _BrokenConnectionError(Exception):
-    """Stands for aiohttp's own error, so that aiohttp does not resend the request behind our back."""
+class _WithoutWordsError(Exception):
+    """Stands for one of aiohttp's own errors."""
 
 
-async def _no_hidden_resend(
+class _BrokenConnectionError(_WithoutWordsError):
+    """Stands for one after which aiohttp would resend the request behind our back."""
+
+
+class _NotHTTPError(_WithoutWordsError):
+    """Stands for one whose text is made of what the server sent."""
+
+
+class _ProxyRefusedError(_WithoutWordsError):
+    """Stands for one whose text is the proxy's URL, with its password."""
+
+
+async def _without_surprises(
     request: aiohttp.ClientRequest,
     handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
 ) -> aiohttp.ClientResponse:
     # aiohttp sends GET, PUT and DELETE once more when a pooled connection breaks. Our own policy
-    # counts attempts, so what aiohttp would answer with a resend leaves here under another name.
+    # counts attempts, so what aiohttp would answer with a resend leaves here under another name. So does
+    # what says too much: tracing writes the exceptions that it sees here into its spans.
     try:
         return await handler(request)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+    except aiohttp.ClientConnectorError:
         raise  # never sent, and never resent
+    except aiohttp.ConnectionTimeoutError:
+        raise aiohttp.ConnectionTimeoutError from None  # the same, without the URL in its text
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _BrokenConnectionError(type(error).__name__) from None
+    except aiohttp.ClientHttpProxyError:
+        raise _ProxyRefusedError from None
+    except aiohttp.ClientResponseError:
+        raise _NotHTTPError from None
 
 
 @frozen
@@ -111,7 +130,7 @@ class Transport:
         self._session = session
         # A request's middlewares replace its session's, so those of a borrowed session are kept behind
         # ours. aiohttp has no public way to read them; a test fails when this one is gone.
-        self._middlewares = (_no_hidden_resend, *session._middlewares)  # noqa: SLF001
+        self._middlewares = (_without_surprises, *session._middlewares)  # noqa: SLF001
 
     async def send(
         self,
@@ -135,7 +154,7 @@ class Transport:
                 return await self._exchange(method, url, headers, body, timeout)
         except TimeoutError as error:
             failure = _timed_out(error, timeout)
-        except (aiohttp.ClientError, _BrokenConnectionError, OSError) as error:
+        except (aiohttp.ClientError, _WithoutWordsError, OSError) as error:
             failure = _failure_of(error)
         except ValueError:
             # aiohttp will not mix our header with credentials from netrc or from a borrowed session
@@ -216,9 +235,16 @@ def _failure_of(error: Exception) -> _Failure:
         )
     if isinstance(error, aiohttp.ClientPayloadError):
         return _Failure(ConnectionFailedError, "the reply was cut off or damaged on the way")
-    if isinstance(error, aiohttp.ClientHttpProxyError):
+    if isinstance(error, aiohttp.InvalidURL):
+        return _Failure(
+            ConnectionFailedError,
+            "not a URL that can be asked, or the proxy's is none",
+            sent=False,
+            permanent=True,
+        )
+    if isinstance(error, _ProxyRefusedError):
         return _Failure(ConnectionFailedError, "the proxy refused the connection", sent=False)
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, _NotHTTPError | aiohttp.ClientResponseError):
         # aiohttp gives these a status of its own making; no reply had one
         return _Failure(TransportError, "the reply is not HTTP")
     return _Failure(ConnectionFailedError, "the connection broke before the reply was here")

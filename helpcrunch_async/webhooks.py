@@ -39,7 +39,7 @@ from helpcrunch_async.models.webhook import (
     WebhookEvent,
     WebhookMessage,
 )
-from helpcrunch_async.protocol import JSON, Secret, snippet_of
+from helpcrunch_async.protocol import JSON, Secret, hidden, snippet_of
 
 __all__ = [
     "CHAT_EVENTS",
@@ -89,7 +89,7 @@ def verify_signature(body: bytes, signature: str | None, signing_key: str) -> No
         TypeError: an argument has the wrong type, such as a body that was decoded.
         ValueError: the signing key is empty, or white space came along with it.
     """
-    key = _hidden(signing_key)
+    key = hidden(signing_key)
     del signing_key  # error trackers capture locals
     _verify(body, signature, key)
 
@@ -107,7 +107,7 @@ def parse_webhook(body: bytes, signature: str | None, signing_key: str) -> Webho
         TypeError: as `verify_signature`.
         ValueError: as `verify_signature`.
     """
-    key = _hidden(signing_key)
+    key = hidden(signing_key)
     del signing_key
     _verify(body, signature, key)
     envelope = _decode(body)
@@ -124,11 +124,6 @@ def parse_webhook(body: bytes, signature: str | None, signing_key: str) -> Webho
     if not isinstance(told, dict):
         raise _unlike_an_event("$.eventData: expected an object, or one that is written as a string")
     return structure({**envelope, "eventData": told}, _MODEL_BY_NAME[name])
-
-
-def _hidden(signing_key: object) -> Secret | type:
-    """Give the key as no traceback shows it; of what is no string, only the type."""
-    return Secret(signing_key) if isinstance(signing_key, str) else type(signing_key)
 
 
 def _verify(body: object, signature: object, key: Secret | type) -> None:

@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import redis
 from aioresponses import aioresponses
+from leaks.watch import Spans, Witness
 
 from helpcrunch_async.testing import FakeHelpCrunch
 
@@ -157,3 +158,17 @@ def redis_server(_one_redis: RedisServer) -> Iterator[RedisServer]:
         _one_redis.stop()
         _one_redis.start()
         _one_redis.touched = False
+
+
+@pytest.fixture(scope="module")
+def spans() -> Iterator[Spans]:
+    """What OpenTelemetry exports of every session that a module's tests make."""
+    spans = Spans()
+    with spans.recorded():
+        yield spans
+
+
+@pytest.fixture
+def witness(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], spans: Spans) -> Witness:
+    """Sees what is logged, warned of, printed and traced."""
+    return Witness(caplog, capfd, spans)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from helpcrunch_async import Customer, DecodeError, Device, Location, Page, Tag, from_dict, to_dict
-from helpcrunch_async.converter import structure_one, structure_page
+from helpcrunch_async.bodies import structure_one, structure_page
 
 SECRET = "mara.quill@customer.example"
 

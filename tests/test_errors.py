@@ -177,3 +177,43 @@ def test_the_docstring_draws_the_tree() -> None:
     assert errors.__doc__ is not None
     for kind in TREE:
         assert f"{kind.__name__} " in errors.__doc__ or f"{kind.__name__}\n" in errors.__doc__
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("too_many_requests", " too_many_requests"),
+        ("filter[0].field", " filter[0].field"),
+        ("chat-closed", " chat-closed"),
+        ("mara@customer.example", ""),
+        ("two words", ""),
+        ("x\r\nX-Log: forged", ""),
+        ("x" * 101, ""),
+        ("", ""),
+        (None, ""),
+    ],
+    ids=["word", "path of a field", "hyphen", "address", "two words", "line break", "long", "empty", "none"],
+)
+def test_only_a_code_is_shown_as_one(code: str | None, shown: str) -> None:
+    """Whatever else a server puts in its place could be anybody's data, or forge a line of a log."""
+    error = BadRequestError("no", 400, code, (), "GET", "/customers/7", 1)
+    assert f"400{shown}: GET /customers/7" == str(error)
+    assert code == error.code
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/customers/7/tags", "/customers/7/tags"),
+        ("/customers/readByAgent/", "/customers/readByAgent/"),
+        ("/contacts/mara%40customer.example", "/contacts/{}"),
+        ("/contacts/acct_502/visits", "/contacts/{}/visits"),
+        ("/contacts/%2B4989", "/contacts/{}"),
+        ("", ""),
+    ],
+)
+def test_only_words_and_ids_of_a_path_are_shown(path: str, shown: str) -> None:
+    """A raw request may name somebody by their address."""
+    error = BadRequestError("no", 400, None, (), "GET", path, 1)
+    assert f"400: GET {shown}" == str(error)
+    assert path == error.path

@@ -20,7 +20,7 @@ from helpcrunch_async import (
     from_dict,
     to_dict,
 )
-from helpcrunch_async.converter import structure_page
+from helpcrunch_async.bodies import structure_page
 from helpcrunch_async.models.webhook import WebhookChat, WebhookChatMessage, WebhookMessage
 from helpcrunch_async.protocol import JSON
 

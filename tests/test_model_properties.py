@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpcrunch_async import CustomValue, DecodeError, Message, from_dict, models, to_dict
-from helpcrunch_async.converter import structure_one, structure_page
+from helpcrunch_async.bodies import structure_one, structure_page
 from helpcrunch_async.models import webhook
 
 SECRET = "mara.quill@customer.example"

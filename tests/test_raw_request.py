@@ -2,9 +2,12 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from aioresponses import aioresponses
+from hypothesis import example, given
+from hypothesis import strategies as st
 from yarl import URL
 
 from helpcrunch_async import (
@@ -16,6 +19,8 @@ from helpcrunch_async import (
     RetryPolicy,
     ServerError,
 )
+from helpcrunch_async.endpoints import raw_request
+from helpcrunch_async.protocol import url_of
 
 BASE_URL = "https://api.helpcrunch.com/v1"
 
@@ -135,3 +140,24 @@ async def test_wrong_arguments(
         with pytest.raises(error, match=text):
             await client.request(**{"method": "POST", "path": "articles", **arguments})
     assert not mocked.requests
+
+
+@given(
+    st.lists(st.text(max_size=6) | st.sampled_from(["..", ".", "%2e%2e", "a\r\nb", "@", ":80"])).map("/".join)
+)
+@example("../admin")
+@example("//evil.example/x")
+@example("contacts/mara@customer.example")
+def test_a_path_stays_below_the_base_and_keeps_its_segments(path: str) -> None:
+    """Any text is refused, or is as many segments of our own URL as it says."""
+    try:
+        request = raw_request("GET", path, query=None, body=None, repeatable=None)
+    except ValueError:
+        return
+    parts = urlsplit(url_of(BASE_URL, request))
+    assert parts._replace(path="").geturl() == "https://api.helpcrunch.com"
+    assert parts.path.isascii()
+    assert parts.path.isprintable()
+    segments = parts.path.removeprefix("/v1/").split("/")
+    assert path.removeprefix("/").split("/") == [unquote(each) for each in segments]
+    assert not {".", "..", ""} & set(segments)

@@ -391,6 +391,21 @@ async def test_a_proxy_that_refuses_the_tunnel() -> None:
         assert not caught.value.sent
 
 
+@pytest.mark.parametrize(
+    ("base_url", "proxy"),
+    [("https://api.invalid/v1", "http://[::1"), ("https://127.1/v1", None)],
+    ids=["the proxy's", "our own"],
+)
+async def test_a_url_that_cannot_be_asked(base_url: str, proxy: str | None) -> None:
+    """Nothing was sent, and nothing is to be gained by trying again."""
+    session = partial(open_session, proxy=proxy)
+    async with client_of(base_url, session=session, retry=RetryPolicy(max_backoff=0.0)) as client:
+        with pytest.raises(ConnectionFailedError, match="not a URL") as caught:
+            await client.create_customer(name="Mara")
+    assert (caught.value.sent, caught.value.permanent) == (False, True)
+    assert not caught.value.outcome_unknown
+
+
 async def test_a_session_of_our_own_keeps_no_cookies() -> None:
     """What a load balancer sets is not sent back: calls stay independent."""
     async with FaultServer(http(CUSTOMER, "Set-Cookie: lb=a; Path=/")) as server:
@@ -413,7 +428,7 @@ def test_borrow_session_takes_a_session() -> None:
 
 async def _one_call(client: HelpCrunchClient) -> str | None:
     async with client:
-        return (await client.get_customer(7)).name
+        return (await client.get_customer(7)).email
 
 
 @pytest.mark.parametrize("same_client", [True, False], ids=["the same client", "a client each"])
@@ -430,7 +445,7 @@ def test_two_event_loops_one_after_the_other(*, same_client: bool) -> None:
             clients.append(client)
             return await _one_call(client)
 
-    assert [asyncio.run(run()) for _ in range(3)] == ["Mara Quill"] * 3
+    assert [asyncio.run(run()) for _ in range(3)] == ["mara.quill@customer.example"] * 3
 
 
 def test_a_client_opened_in_another_loop_says_so() -> None:

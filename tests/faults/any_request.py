@@ -156,20 +156,28 @@ FAULTS: Final = (
         "reset or short body",
         (
             _bytes("short of its Content-Length", TRUNCATED, Line.UNREADABLE, _FAILED, _DAMAGED),
-            _bytes("a chunk cut off", CHUNKED + b"9\r\n" + CUSTOMER[:5], Line.UNREADABLE, _FAILED, _DAMAGED),
-            _bytes("no last chunk", CHUNKED + b"1f\r\n" + CUSTOMER, Line.UNREADABLE, _FAILED, _DAMAGED),
+            _bytes(
+                "a chunk cut off", CHUNKED + b"30\r\n" + CUSTOMER[:40], Line.UNREADABLE, _FAILED, _DAMAGED
+            ),
+            _bytes(
+                "no last chunk",
+                CHUNKED + b"%x\r\n" % len(CUSTOMER) + CUSTOMER,
+                Line.UNREADABLE,
+                _FAILED,
+                _DAMAGED,
+            ),
         ),
     ),
     Fault(
         8,
         "body cut without a Content-Length",
-        (_unreadable("half of the JSON", ENDLESS + CUSTOMER[:20], "not JSON"),),
+        (_unreadable("half of the JSON", ENDLESS + CUSTOMER[:40], "not JSON"),),
     ),
     Fault(
         9,
         "gzip body cut, Content-Length matching",
         (
-            _unreadable("half of the gzip", http(ZIPPED[:40], "Content-Encoding: gzip"), "not JSON"),
+            _unreadable("half of the gzip", http(ZIPPED[:60], "Content-Encoding: gzip"), "not JSON"),
             _bytes(
                 "no gzip at all", http(b"plain", "Content-Encoding: gzip"), Line.UNREADABLE, _FAILED, _DAMAGED
             ),
@@ -180,12 +188,22 @@ FAULTS: Final = (
         10,
         "broken HTTP",
         (
-            _bytes("status line", b"HELLO\r\n\r\n", _BROKEN, TransportError, _NOT_HTTP),
+            _bytes(
+                "status line",
+                b"HELLO mara.quill@customer.example\r\n\r\n",
+                _BROKEN,
+                TransportError,
+                _NOT_HTTP,
+            ),
             _bytes("TLS bytes", b"\x16\x03\x01\x02\x00", _BROKEN, TransportError, _NOT_HTTP),
             _bytes("two lengths", http(CUSTOMER, "Content-Length: 3"), _BROKEN, TransportError, _NOT_HTTP),
             _bytes("bad chunk", CHUNKED + b"zz\r\n", _BROKEN, TransportError, _NOT_HTTP),
             _bytes(
-                "20 kB header", http(CUSTOMER, "X-Long: " + "x" * 20_000), _BROKEN, TransportError, _NOT_HTTP
+                "20 kB header",
+                http(CUSTOMER, "X-Long: mara.quill@customer.example" + "x" * 20_000),
+                _BROKEN,
+                TransportError,
+                _NOT_HTTP,
             ),
         ),
     ),
@@ -218,9 +236,9 @@ FAULTS: Final = (
         "a body that is no JSON under 200",
         (
             _unreadable("HTML page", http(PAGE), "not JSON"),
-            _unreadable("JSON cut short", http(CUSTOMER[:20]), "not JSON"),
+            _unreadable("JSON cut short", http(CUSTOMER[:40]), "not JSON"),
             _unreadable("BOM", http(b"\xef\xbb\xbf" + CUSTOMER), "not JSON"),
-            _unreadable("latin-1", http('{"id": 7, "name": "Zoë"}'.encode("latin-1")), "not UTF-8"),
+            _unreadable("latin-1", http(CUSTOMER[:-1] + b', "name": "Zo\xeb"}'), "not UTF-8"),
             _unreadable("NaN", http(b'{"id": NaN}'), "not JSON"),
             _unreadable("100,000 brackets", http(b"[" * 100_000 + b"]" * 100_000), "not JSON"),
             _unreadable("5000 digits", http(b'{"id": ' + b"7" * 5000 + b"}"), "not JSON"),

@@ -10,7 +10,7 @@ from typing import Final
 
 from faults.server import Exchange
 
-CUSTOMER: Final = b'{"id": 7, "name": "Mara Quill"}'
+CUSTOMER: Final = b'{"id": 7, "email": "mara.quill@customer.example"}'
 
 
 def http(
@@ -28,13 +28,13 @@ def http(
 
 GOOD: Final = http(CUSTOMER)
 KEPT: Final = http(CUSTOMER, connection="keep-alive")
-TRUNCATED: Final = http(CUSTOMER[:9], length=len(CUSTOMER))
+TRUNCATED: Final = http(CUSTOMER[:40], length=len(CUSTOMER))
 ENDLESS: Final = (
     b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"  # a body that only the end of the connection ends
 )
 CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-PAGE: Final = b"<html><head><title>503</title></head><body>Back soon</body></html>"
-ZIPPED: Final = gzip.compress(json.dumps({"id": 7, "name": "Mara Quill", "notes": "x" * 200}).encode())
+PAGE: Final = b"<html><title>503</title><p>Dear mara.quill@customer.example, back soon</p></html>"
+ZIPPED: Final = gzip.compress(CUSTOMER[:-1] + b', "notes": "' + b"x" * 200 + b'"}')
 
 
 def refusal(*headers: str) -> bytes:

@@ -18,7 +18,7 @@ CREATION: Final = CREATE_CUSTOMER.request(body={"name": "Mara"})
 
 
 @asynccontextmanager
-async def client_on(stage: Stage, **options: Any) -> AsyncIterator[HelpCrunchClient]:
+async def client_on(stage: Stage, key: str = "key", **options: Any) -> AsyncIterator[HelpCrunchClient]:
     """A client that never sleeps before a retry, and takes its turns from a generous limiter."""
     settings = {
         "rate_limiter": RateLimiter(10_000, 1.0),
@@ -26,7 +26,7 @@ async def client_on(stage: Stage, **options: Any) -> AsyncIterator[HelpCrunchCli
         "deadline": 10.0,
         **options,
     }
-    async with HelpCrunchClient("key", base_url=stage.url, session=stage.session, **settings) as client:
+    async with HelpCrunchClient(key, base_url=stage.url, session=stage.session, **settings) as client:
         yield client
     await stage.server.until_all_have_left()
 
