@@ -443,6 +443,7 @@ class HelpCrunchClient:
 
         Raises:
             ValueError: an unknown sort or order.
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-customers-v1
         """
@@ -473,6 +474,7 @@ class HelpCrunchClient:
         Raises:
             TypeError: not a filter or query of customers.
             ValueError: an unknown sort or order.
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1
         """
@@ -713,6 +715,7 @@ class HelpCrunchClient:
 
         Raises:
             ValueError: an unknown sort or order.
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-chats-v1
         """
@@ -743,6 +746,7 @@ class HelpCrunchClient:
         Raises:
             TypeError: not a filter or query of chats.
             ValueError: an unknown sort or order.
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/search-chats-v1
         """
@@ -932,6 +936,7 @@ class HelpCrunchClient:
 
         Raises:
             TypeError, ValueError: not an id.
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-messages-v1
         """
@@ -1004,6 +1009,9 @@ class HelpCrunchClient:
             offset: rows to skip.
             limit: rows to give at most; None gives all.
 
+        Raises:
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
+
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-agents-v1
         """
         return self._list(LIST_AGENTS, Agent, offset=offset, limit=limit)
@@ -1033,6 +1041,9 @@ class HelpCrunchClient:
             offset: rows to skip.
             limit: rows to give at most; None gives all.
 
+        Raises:
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
+
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-departments-v1
         """
         return self._list(LIST_DEPARTMENTS, Department, offset=offset, limit=limit)
@@ -1045,6 +1056,9 @@ class HelpCrunchClient:
         Args:
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+
+        Raises:
+            HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-applications-v1
         """
