@@ -44,7 +44,7 @@ def problems_of_wheel(path: Path) -> list[str]:
     wanted = {
         str(each.relative_to(ROOT))
         for each in (ROOT / "helpcrunch_async").rglob("*")
-        if each.suffix == ".py" or each.name == "py.typed"
+        if each.suffix in {".py", ".lua"} or each.name == "py.typed"
     } | {PLUGIN}
     here = {name for name in names if not name.startswith(f"{info}/")}
     dependencies = {each.split(">=")[0] for each in metadata.get_all("Requires-Dist", []) if ";" not in each}
