@@ -17,13 +17,14 @@ test-lowest: $(VENV)/.lowest
 
 check: test lint
 
-# the benchmarks are type-checked too, against the peers they import
+# the benchmarks are type-checked too, against the peers they import; --verifytypes knows no --pythonpath, it asks
+# the first python on the PATH
 lint: $(VENV)/.bench
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes helpcrunch_async
+	PATH="$(abspath $(BIN)):$$PATH" pyright --ignoreexternal --verifytypes helpcrunch_async
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet --fresh-env docs build/docs
