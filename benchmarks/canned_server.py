@@ -27,14 +27,22 @@ _HEAD: Final = (
 
 
 def customer_body(customer_id: int = SOME_ID) -> bytes:
-    """Give a customer of about 1.4 kB as the API would send it, different for every id."""
-    row = documented_customer() | {
+    """Give a customer of about 1.4 kB as the API would send it.
+
+    What is a person's own differs from customer to customer; countries, browsers, tags and plans do not.
+    """
+    documented = documented_customer()
+    row = documented | {
         "id": customer_id,
+        "name": f"Cindy Example {customer_id}",
         "email": f"cindy.{customer_id}@example.com",
         "userId": f"example_{customer_id}",
-        "phone": "+498900000000",
-        "notes": "Asked for an invoice in German; prefers e-mail to calls. Wants to be told before the trial "
-        "ends, and again when the plan changes.",
+        "phone": f"+4989{customer_id}",
+        "company": f"Company {customer_id % 1_000} AG",
+        "notes": f"Asked for invoice {customer_id} in German; prefers e-mail to calls. Wants to be told "
+        "before the trial ends, and again when the plan changes.",
+        "lastPage": f"https://example.com/orders/{customer_id}",
+        "device": documented["device"] | {"ip": f"10.{customer_id >> 16 & 255}.{customer_id >> 8 & 255}.1"},
         "createdFrom": "telegram",
         "integrationId": f"5{customer_id}",
         "tags": [{"name": name, "color": "#00c2e0"} for name in ("lead", "Paid", "vip")],

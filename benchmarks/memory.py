@@ -16,6 +16,7 @@ from canned_server import KEY, SOME_ID, canned_server, customer_body
 from tables import Table, at_most
 
 from helpcrunch_async import Customer, HelpCrunchClient, from_dict
+from helpcrunch_async.bodies import structure_page
 
 NAME: Final = "memory"
 LIBRARIES: Final = ("aiohttp", "attrs", "cattrs")
@@ -45,8 +46,10 @@ def keep(count: int, form: str, at_once: int) -> None:
     for customer_id in range(SOME_ID, SOME_ID + count, at_once):
         if at_once == 1:
             kept.append(make(json.loads(customer_body(customer_id))))
+        elif form == "ours":
+            kept.extend(structure_page(json.loads(_page_body(customer_id)), Customer, offset=0).items)
         else:
-            kept.extend(map(make, json.loads(_page_body(customer_id))["data"]))
+            kept.extend(json.loads(_page_body(customer_id))["data"])
     gc.collect()
     print(resident() - before)
 

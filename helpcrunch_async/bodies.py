@@ -57,11 +57,12 @@ def _read_rows(rows: list[Any], model: type[M], place: str) -> tuple[list[M], li
     nested = bool(rows) and all(isinstance(row, list) for row in rows)
     items: list[M] = []
     problems: list[str] = []
+    seen: dict[Any, Any] = {}
     for outer, inner_rows in enumerate(rows if nested else [rows]):
         inner_place = f"{place}[{outer}]" if nested else place
         for index, row in enumerate(inner_rows):
             try:
-                items.append(structure(row, model))
+                items.append(structure(row, model, seen))
             except DecodeError as error:
                 problems += [f"{inner_place}[{index}]{problem[1:]}" for problem in error.problems]
     return items, problems

@@ -13,7 +13,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import define
 
@@ -160,14 +160,14 @@ class CustomerLookup:
         if not isinstance(rows, list):
             raise DecodeError("POST /customers/search: no rows", problems=("$.data: expected a list",))
         asked = {wanted.id: wanted for wanted in batch.wanted}
-        strangers = False
+        strangers, seen = False, dict[Any, Any]()
         for row in rows:
             row_id = row.get("id") if isinstance(row, dict) else None
             if type(row_id) is not int or row_id not in asked:
                 strangers = True
                 continue
             try:
-                asked[row_id].answer(structure(row, Customer))
+                asked[row_id].answer(structure(row, Customer, seen))
             except DecodeError as error:
                 asked[row_id].fail(error)
         if strangers:

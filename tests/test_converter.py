@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from helpcrunch_async import Customer, DecodeError, Device, Location, Page, Tag, from_dict, to_dict
+from helpcrunch_async import Chat, Customer, DecodeError, Device, Location, Page, Tag, from_dict, to_dict
 from helpcrunch_async.bodies import structure_one, structure_page
 
 SECRET = "mara.quill@customer.example"
@@ -340,3 +340,30 @@ def test_a_moment_of_another_zone_is_the_same_moment() -> None:
     """Aware is aware: it is written as the Unix seconds that it is."""
     moment = datetime(2020, 5, 8, 10, 42, 34, tzinfo=timezone(timedelta(hours=2)))
     assert to_dict(Customer(7, first_seen=moment))["firstSeen"] == "1588927354"
+
+
+def test_what_repeats_within_a_page_is_kept_once() -> None:
+    """Customers of one page share equal strings, tags and locations; those of two pages do not."""
+    row = {
+        "id": 7,
+        "locale": "en-" + "x" * 50,
+        "tags": [{"name": "a", "color": "#00c2e0"}],
+        "location": {"city": "Kyiv"},
+    }
+    body = json.dumps({"data": [row, {**row, "id": 8, "company": "Quill"}]})
+    one, two = structure_page(json.loads(body), Customer, offset=0).items
+    other = structure_page(json.loads(body), Customer, offset=0).items[0]
+    assert one.locale is two.locale
+    assert one.tags[0] is two.tags[0]
+    assert one.locale == other.locale
+    assert one.locale is not other.locale
+    assert one.tags[0] is not other.tags[0]
+
+
+def test_what_is_kept_once_keeps_its_kind() -> None:
+    """Models of two kinds with the same values are not mixed up, nor is a tag with unknown fields shared."""
+    agents = [{"id": 1, "name": "Ada"}, {"id": 1, "name": "Ada", "later": 2}]
+    rows = [{"id": 1, "agents": agents, "assignee": agents[0], "customer": {"id": 1, "name": "Ada"}}] * 2
+    one, two = structure_page({"data": rows}, Chat, offset=0).items
+    assert from_dict(Chat, rows[0]) == one == two
+    assert (dict(two.agents[0].extra), dict(two.agents[1].extra)) == ({}, {"later": 2})

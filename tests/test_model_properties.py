@@ -6,7 +6,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from helpcrunch_async import CustomValue, DecodeError, Message, from_dict, models, to_dict
 from helpcrunch_async.bodies import structure_one, structure_page
+from helpcrunch_async.converter.quick import reader_of
+from helpcrunch_async.converter.thorough import converter
 from helpcrunch_async.models import webhook
 
 SECRET = "mara.quill@customer.example"
@@ -147,6 +149,28 @@ def test_odd_json_is_read_or_refused_by_name(model: Any, data: st.DataObject) ->
     else:
         assert read == from_dict(model, json.loads(json.dumps(to_dict(read))))
     assert before == body
+
+
+@every_model
+@pytest.mark.parametrize("sharing", [False, True], ids=["alone", "among rows"])
+@settings(max_examples=15)
+@given(data=st.data())
+def test_the_quick_reader_reads_what_the_thorough_one_does(
+    model: Any, *, sharing: bool, data: st.DataObject
+) -> None:
+    """It reads the same models of the same JSON, and refuses what the other refuses."""
+    body: Any = data.draw(nearly(model) | ANY_JSON)
+    outcomes = []
+    for read in (
+        partial(reader_of(model, sharing=sharing), body, {}),
+        partial(converter().structure, body, model),
+    ):
+        try:
+            outcomes.append(read())
+        except Exception:  # noqa: BLE001 - the thorough one's; `structure` says it in our own words
+            outcomes.append("refused")
+    assert outcomes[1] == outcomes[0]
+    assert repr(outcomes[1]) == repr(outcomes[0])  # True and 1 are equal, too
 
 
 @every_model
