@@ -100,8 +100,15 @@ def _is_plain(kind: Any) -> bool:
     return _bare(kind) in _PLAIN and kind not in _IN_ANY_SPELLING and not _is_row(kind)
 
 
+def _custom_data_among_rows(value: object, _: object) -> dict[str, CustomValue]:
+    """Read custom attributes whose names need no interning: `json.loads` shares the keys within a reply."""
+    return dict(value) if type(value) is dict else custom_data(value, None)
+
+
 def _readers_for(field: "attrs.Attribute[Any]", *, sharing: bool) -> dict[str, Any]:
     """Give what the source calls to read a field, by name."""
+    if sharing and _IN_ANY_SPELLING.get(field.type) is custom_data:
+        return {f"read_{field.name}": _custom_data_among_rows}
     if field.type in _IN_ANY_SPELLING:
         return {f"read_{field.name}": _IN_ANY_SPELLING[field.type]}
     if attrs.has(_bare(field.type)):
