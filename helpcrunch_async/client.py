@@ -49,6 +49,7 @@ from helpcrunch_async.endpoints import (
     sorting,
 )
 from helpcrunch_async.errors import ClientClosedError, DecodeError, HelpCrunchError, NotFoundError
+from helpcrunch_async.grammar import check_rating
 from helpcrunch_async.listing import PAGE_LIMIT, Listing
 from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust, first_match
 from helpcrunch_async.models import (
@@ -87,7 +88,6 @@ from helpcrunch_async.search import (
     Filter,
     Query,
     body_of,
-    check_rating,
 )
 from helpcrunch_async.session import SessionFactory, Transport, open_session
 from helpcrunch_async.unset import UNSET, Unset

@@ -5,8 +5,8 @@
 
 A query is one flat list of filters under one AND or OR, because that is all the API has: (this or that) and
 those cannot be said, so queries do not nest, and filters have no `&` and `|`. A field has a method for each
-operator that is legal for its type, and refuses a wrong value before anything is sent. What the API learns
-later is reached by `raw_filter`.
+operator that is legal for its type, and refuses a wrong value before anything is sent; a `Filter` that is
+made by hand is held to the same. What the API learns later is reached by `raw_filter`.
 
 Not searchable: custom data and the first visit, though customers can be sorted by the latter. Not documented:
 whether case counts in strings, and whether `differs` and `lacks` find those who have no value at all.
@@ -14,15 +14,15 @@ whether case counts in strings, and whether `differs` and `lacks` find those who
 Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../search-chats-v1
 """
 
-import json
 from datetime import datetime
-from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
-from helpcrunch_async.checks import check_count, check_id, check_text, unix_second
+from helpcrunch_async import grammar
+from helpcrunch_async.checks import check_text, unix_second
+from helpcrunch_async.grammar import FieldType
 from helpcrunch_async.models import Rating, Tag
-from helpcrunch_async.models.vocabulary import RATINGS
 
 Customers: TypeAlias = Literal["customers"]
 Chats: TypeAlias = Literal["chats"]
@@ -36,7 +36,16 @@ _NOUNS: Final[tuple[str, ...]] = ("customers", "chats")
 
 @frozen(repr=False)
 class Filter(Generic[Noun]):
-    """One condition of a search, made by a field's methods or by `raw_filter`."""
+    """One condition of a search, made by a field's methods or by `raw_filter`.
+
+    One that is made by hand is held to what is documented of its field: the operators that are legal for the
+    field's type, and values of that type. Of a field that is not documented, anything JSON can say will do.
+
+    Raises:
+        TypeError: field, operator or value_json is not a str, or the value is not of the field's type.
+        ValueError: the field is of neither noun, the operator is not one of the field's, the value is empty
+            or makes no sense, or value_json is not JSON.
+    """
 
     field: str
     """Its name in the API, such as `customers.email`."""
@@ -44,6 +53,20 @@ class Filter(Generic[Noun]):
     """`=`, `!=`, `>`, `<`, `>=`, `<=`, `~` (contains) or `!~`."""
     value_json: str
     """The value as JSON text, which nobody can change behind a filter's back."""
+
+    def __attrs_post_init__(self) -> None:
+        noun, dot, name = check_text("field", self.field).partition(".")
+        if noun not in _NOUNS or not dot or not name:
+            raise ValueError(f"a field's name begins with customers. or chats., not as {self.field!r} does")
+        check_text("operator", self.operator)
+        value = grammar.from_json(self.value_json)
+        if value in ([], {}):
+            raise ValueError(f"{self.field}: an empty value asks for nothing")
+        self._check_grammar(value)
+
+    def _check_grammar(self, value: object) -> None:
+        if self.field in grammar.FIELDS:
+            grammar.FIELDS[self.field].check(self.field, self.operator, value)
 
     def __repr__(self) -> str:
         return f"Filter({self.field} {self.operator} {self.value_json})"
@@ -60,7 +83,7 @@ class Filter(Generic[Noun]):
     @property
     def value(self) -> Any:
         """The value as it is sent."""
-        return json.loads(self.value_json)
+        return grammar.from_json(self.value_json)
 
     def to_dict(self) -> dict[str, Any]:
         """Write it as the API takes it."""
@@ -142,20 +165,16 @@ def body_of(query: Query[Noun] | Filter[Noun], noun: Noun) -> dict[str, Any]:
     return query.to_body()
 
 
-def check_rating(what: str, rating: object) -> str:
-    """Take a rating.
-
-    Raises:
-        TypeError: it is not a str.
-        ValueError: it is no `Rating`.
-    """
-    if check_text(what, rating) not in RATINGS:
-        raise ValueError(f"{what} is one of {', '.join(RATINGS)}, not {rating!r}")
-    return str(rating)
+@frozen(repr=False)
+class _RawFilter(Filter[Noun]):
+    def _check_grammar(self, value: object) -> None:
+        """Let it pass: the documentation may be behind."""
 
 
 def raw_filter(field: str, operator: str, value: Any) -> Filter[Any]:
-    """Make a filter that nobody checks, for what the typed fields do not know.
+    """Make a filter that is not held to the documented grammar, for what the typed fields do not know.
+
+    All that is checked is that it can be sent, and asks for something.
 
     Args:
         field: its name in the API, which begins with `customers.` or `chats.`.
@@ -163,23 +182,24 @@ def raw_filter(field: str, operator: str, value: Any) -> Filter[Any]:
         value: anything that JSON has a word for; moments are Unix seconds.
 
     Raises:
-        TypeError: field or operator is not a str, or the value is not JSON.
-        ValueError: field or operator is empty, or the field is of neither noun; NaN or an infinity.
+        TypeError: field or operator is not a str, or the value is not JSON; a datetime is not.
+        ValueError: field or operator is empty, or the field is of neither noun; the value is an empty list or
+            object, NaN or an infinity.
     """
-    check_text("field", field)
-    noun, dot, name = field.partition(".")
-    if noun not in _NOUNS or not dot or not name:
-        raise ValueError(f"a field's name begins with customers. or chats., not as {field!r} does")
-    return Filter(field, check_text("operator", operator), _json_of(value))
+    if isinstance(value, datetime):
+        raise TypeError("a moment in a raw filter is a number of Unix seconds, not a datetime")
+    return _RawFilter(field, operator, grammar.to_json(value))
 
 
 @frozen
 class _Field(Generic[Noun]):
     name: str
     """Its name in the API."""
+    type: ClassVar[FieldType]
 
     def _filter(self, operator: str, value: object) -> Filter[Noun]:
-        return Filter(self.name, operator, _json_of(value))
+        self.type.check(self.name, operator, value)
+        return Filter(self.name, operator, grammar.to_json(value))
 
 
 class StringField(_Field[Noun]):
@@ -189,22 +209,23 @@ class StringField(_Field[Noun]):
     """
 
     __slots__ = ()
+    type = grammar.STRING
 
     def equals(self, text: str) -> Filter[Noun]:
         """Match exactly this text."""
-        return self._filter("=", check_text(self.name, text))
+        return self._filter("=", text)
 
     def differs(self, text: str) -> Filter[Noun]:
         """Match any text but this."""
-        return self._filter("!=", check_text(self.name, text))
+        return self._filter("!=", text)
 
     def contains(self, part: str) -> Filter[Noun]:
         """Match text that has this anywhere in it."""
-        return self._filter("~", check_text(self.name, part))
+        return self._filter("~", part)
 
     def lacks(self, part: str) -> Filter[Noun]:
         """Match text that has this nowhere in it."""
-        return self._filter("!~", check_text(self.name, part))
+        return self._filter("!~", part)
 
 
 class IdField(_Field[Noun]):
@@ -215,30 +236,31 @@ class IdField(_Field[Noun]):
     """
 
     __slots__ = ()
+    type = grammar.ID
 
     def equals(self, number: int) -> Filter[Noun]:
         """Match this id; for several, give `any_of` a filter for each."""
-        return self._filter("=", check_id(number, self.name))
+        return self._filter("=", number)
 
     def differs(self, number: int) -> Filter[Noun]:
         """Match any id but this."""
-        return self._filter("!=", check_id(number, self.name))
+        return self._filter("!=", number)
 
     def above(self, number: int) -> Filter[Noun]:
         """Match ids greater than this."""
-        return self._filter(">", check_count(self.name, number, least=0))
+        return self._filter(">", number)
 
     def below(self, number: int) -> Filter[Noun]:
         """Match ids less than this."""
-        return self._filter("<", check_count(self.name, number, least=0))
+        return self._filter("<", number)
 
     def at_least(self, number: int) -> Filter[Noun]:
         """Match this id and greater ones."""
-        return self._filter(">=", check_count(self.name, number, least=0))
+        return self._filter(">=", number)
 
     def at_most(self, number: int) -> Filter[Noun]:
         """Match this id and lesser ones."""
-        return self._filter("<=", check_count(self.name, number, least=0))
+        return self._filter("<=", number)
 
 
 class DateField(_Field[Noun]):
@@ -250,6 +272,7 @@ class DateField(_Field[Noun]):
     """
 
     __slots__ = ()
+    type = grammar.DATE
 
     def equals(self, moment: datetime) -> Filter[Noun]:
         """Match the second that this moment lies in."""
@@ -280,6 +303,7 @@ class TagsField(_Field[Noun]):
     """A field that holds a customer's tags."""
 
     __slots__ = ()
+    type = grammar.TAGS
 
     def include(self, *tags: str | Tag) -> Filter[Noun]:
         """Match customers who have every one of these tags, and maybe others: several tags mean AND.
@@ -293,10 +317,7 @@ class TagsField(_Field[Noun]):
             TypeError: a tag is neither a str nor a `Tag`.
             ValueError: no tag at all, or one without a name.
         """
-        if not tags:
-            raise ValueError(f"{self.name}: which tags?")
-        names = (each.name if isinstance(each, Tag) else each for each in tags)
-        return self._filter("=", [{"name": check_text(f"a tag in {self.name}", name)} for name in names])
+        return self._filter("=", [{"name": each.name if isinstance(each, Tag) else each} for each in tags])
 
 
 class RatingField(_Field[Noun]):
@@ -306,14 +327,15 @@ class RatingField(_Field[Noun]):
     """
 
     __slots__ = ()
+    type = grammar.RATING
 
     def equals(self, rating: Rating) -> Filter[Noun]:
         """Match this rating."""
-        return self._filter("=", check_rating(self.name, rating))
+        return self._filter("=", rating)
 
     def differs(self, rating: Rating) -> Filter[Noun]:
         """Match any rating but this."""
-        return self._filter("!=", check_rating(self.name, rating))
+        return self._filter("!=", rating)
 
 
 ID: Final = IdField[Customers]("customers.id")
@@ -355,15 +377,3 @@ CHAT_CUSTOMER_USER_ID: Final = StringField[Chats]("chats.customer.userId")
 """Your own id of the customer. Not in the documented list; other clients use it."""
 CHAT_CUSTOMER_TAGS: Final = TagsField[Chats]("chats.customer.tagsData")
 """The tags of a chat's customer; chats have none themselves."""
-
-
-def _json_of(value: object) -> str:
-    """Write a value as JSON text.
-
-    Raises:
-        TypeError: JSON has no word for its type.
-        ValueError: NaN, an infinity, half a surrogate pair, or something that holds itself.
-    """
-    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    written.encode()  # raises for half a surrogate pair, which no request could carry
-    return written
