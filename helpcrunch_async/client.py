@@ -671,7 +671,7 @@ class HelpCrunchClient:
     # Events
 
     async def create_event(
-        self, customer_id: int, name: str, data: Mapping[str, CustomValue] | None = None
+        self, customer_id: int, name: str, data: Mapping[str, CustomValue] | Unset | None = None
     ) -> Event:
         """Record something that a customer did.
 
@@ -680,7 +680,8 @@ class HelpCrunchClient:
         Args:
             customer_id: HelpCrunch's id, a positive int.
             name: what happened, such as "Upgrade".
-            data: more about it, names and scalars; every documented example has some.
+            data: more about it, names and scalars; every documented example has some. None and `UNSET` send
+                none, {} is sent.
 
         Raises:
             NotFoundError: there is no such customer.
@@ -690,7 +691,7 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/add-customer-event-v1
         """
         body: dict[str, Any] = {"customer": check_id(customer_id), "name": check_text("name", name)}
-        if data is not None:
+        if data is not None and data is not UNSET:
             body["data"] = values_of("data", data)
         return await self._one(CREATE_EVENT.request(body=body), Event)
 
@@ -773,8 +774,8 @@ class HelpCrunchClient:
         customer_id: int,
         *,
         application_id: int,
-        assignee_id: int | None = None,
-        department_id: int | None = None,
+        assignee_id: int | Unset | None = UNSET,
+        department_id: int | Unset | None = UNSET,
     ) -> Chat:
         """Create a chat, empty until the first message; HelpCrunch advises to send one.
 
@@ -783,8 +784,9 @@ class HelpCrunchClient:
         Args:
             customer_id: whose chat, HelpCrunch's id.
             application_id: through what: see `list_applications`.
-            assignee_id: the agent to assign it to.
-            department_id: the department to put it in.
+            assignee_id: the agent to assign it to. Left out, that is HelpCrunch's to decide; None is sent as
+                null, which is nobody.
+            department_id: the department to put it in; left out and None as above.
 
         Raises:
             BadRequestError: there is no such customer, application, agent or department.
@@ -793,14 +795,14 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/create-chat-v1
         """
-        body = {
+        body: dict[str, JSON] = {
             "customer": check_id(customer_id),
             "application": check_id(application_id, "application_id"),
         }
-        if assignee_id is not None:
-            body["assignee"] = check_id(assignee_id, "assignee_id")
-        if department_id is not None:
-            body["department"] = check_id(department_id, "department_id")
+        if assignee_id is not UNSET:
+            body["assignee"] = None if assignee_id is None else check_id(assignee_id, "assignee_id")
+        if department_id is not UNSET:
+            body["department"] = None if department_id is None else check_id(department_id, "department_id")
         return await self._one(CREATE_CHAT.request(body=body), Chat)
 
     async def set_chat_status(self, chat_id: int, status: str) -> Chat:
@@ -944,7 +946,12 @@ class HelpCrunchClient:
         return self._list(LIST_MESSAGES, Message, resource_id=chat_id, offset=offset, limit=limit)
 
     async def send_message(
-        self, chat_id: int, text: str, *, agent_id: int | None = None, markdown: str | None = None
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        agent_id: int | Unset | None = None,
+        markdown: str | Unset | None = None,
     ) -> Message:
         """Send a message to a chat: as an agent, or without one as the chat's customer.
 
@@ -953,7 +960,8 @@ class HelpCrunchClient:
         Args:
             chat_id: HelpCrunch's id, a positive int.
             text: the plain text.
-            agent_id: who speaks: see `list_agents`; None is the customer.
+            agent_id: who speaks: see `list_agents`. None is the customer, and as good as `UNSET`: HelpCrunch
+                wants the agent left out then, and documents no null here.
             markdown: the same in Markdown, which HelpCrunch prefers; it comes back as the message's text.
 
         Raises:
@@ -967,7 +975,12 @@ class HelpCrunchClient:
         return await self._create_message("message", chat_id, text, agent_id, markdown)
 
     async def send_private_note(
-        self, chat_id: int, text: str, *, agent_id: int | None = None, markdown: str | None = None
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        agent_id: int | Unset | None = None,
+        markdown: str | Unset | None = None,
     ) -> Message:
         """Leave a note in a chat that only the team sees.
 
@@ -977,7 +990,7 @@ class HelpCrunchClient:
             chat_id: HelpCrunch's id, a positive int.
             text: the plain text.
             agent_id: whose note it is. HelpCrunch documents notes with an agent; another client leaves it
-                out, and treats that as working.
+                out, as None and `UNSET` do, and treats that as working.
             markdown: the same in Markdown, which HelpCrunch prefers; it comes back as the note's text.
 
         Raises:
@@ -991,12 +1004,12 @@ class HelpCrunchClient:
         return await self._create_message("private", chat_id, text, agent_id, markdown)
 
     async def _create_message(
-        self, kind: str, chat_id: int, text: str, agent_id: int | None, markdown: str | None
+        self, kind: str, chat_id: int, text: str, agent_id: int | Unset | None, markdown: str | Unset | None
     ) -> Message:
         body = {"chat": check_id(chat_id, "chat_id"), "text": check_text("text", text), "type": kind}
-        if agent_id is not None:
+        if agent_id is not None and agent_id is not UNSET:
             body["agent"] = check_id(agent_id, "agent_id")
-        if markdown is not None:
+        if markdown is not None and markdown is not UNSET:
             body["markdownText"] = check_text("markdown", markdown)
         return await self._one(CREATE_MESSAGE.request(body=body), Message)
 

@@ -19,7 +19,6 @@ BAD_IDS: list[tuple[Any, type[Exception]]] = [
     ("7", TypeError),
     ("7/../../admin", TypeError),
     ([7], TypeError),
-    (UNSET, TypeError),
     (0, ValueError),
     (-7, ValueError),
 ]
@@ -84,29 +83,30 @@ async def test_what_is_no_id(
     assert str(error).startswith(f"{name} is a positive int, not ")
 
 
-OPTIONAL_IDS = {
+MAY_BE_LEFT_OUT = {
     ("create_chat", "assignee_id"),
     ("create_chat", "department_id"),
-    ("assign_chat", "agent_id"),
     ("send_message", "agent_id"),
     ("send_private_note", "agent_id"),
 }
+MAY_BE_NOBODY = {*MAY_BE_LEFT_OUT, ("assign_chat", "agent_id")}
 
 
 @pytest.mark.parametrize(
-    ("name", "call"),
+    ("name", "call", "missing"),
     [
-        pytest.param(name, call, id=f"{method}({name})")
+        pytest.param(name, call, missing, id=f"{method}({name}={missing})")
+        for missing, optional in ((None, MAY_BE_NOBODY), (UNSET, MAY_BE_LEFT_OUT))
         for method, name, call in TAKERS_OF_IDS
-        if (method, name) not in OPTIONAL_IDS
+        if (method, name) not in optional
     ],
 )
 async def test_no_id_where_one_must_be(
-    mocked: aioresponses, name: str, call: Callable[[Any, Any], Any]
+    mocked: aioresponses, name: str, call: Callable[[Any, Any], Any], missing: Any
 ) -> None:
-    """None is an id nowhere; where it means nobody, that is documented."""
-    error = await refusal_of(mocked, lambda client: call(client, None))
-    assert f"{name} is a positive int, not NoneType" == str(error)
+    """None and UNSET are ids nowhere; where they mean nobody or nothing, that is documented."""
+    error = await refusal_of(mocked, lambda client: call(client, missing))
+    assert f"{name} is a positive int, not {type(missing).__name__}" == str(error)
 
 
 BAD_CALLS: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [

@@ -194,7 +194,7 @@ SIGNATURES = {
     "list_chats": "* sort=None order=None offset=0 limit=None",
     "search_chats": "filter * sort=None order=None offset=0 limit=None",
     "get_chat": "chat_id",
-    "create_chat": "customer_id * application_id assignee_id=None department_id=None",
+    "create_chat": "customer_id * application_id assignee_id=UNSET department_id=UNSET",
     "set_chat_status": "chat_id status",
     "assign_chat": "chat_id agent_id",
     "set_chat_department": "chat_id department_id",

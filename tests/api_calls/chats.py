@@ -4,7 +4,7 @@ from datetime import timedelta, timezone
 from typing import Any, Final
 
 from api_calls.call import MOMENT, Call, one, page, request_sample, rows, walked
-from helpcrunch_async import Chat, ChatRating, ChatStatus, Message, all_of, any_of
+from helpcrunch_async import UNSET, Chat, ChatRating, ChatStatus, Message, all_of, any_of
 from helpcrunch_async.models.vocabulary import RATINGS
 from helpcrunch_async.search import (
     CHAT_ASSIGNEE,
@@ -226,6 +226,15 @@ CHANGES: Final = (
         "/chats",
         NEW_CHAT,
         one(Chat),
+        body={"customer": 70012, "application": 2, "assignee": None, "department": None},
+    ),
+    Call(
+        "create_chat, left out by name",
+        lambda client: client.create_chat(70012, application_id=2, assignee_id=UNSET, department_id=UNSET),
+        "POST",
+        "/chats",
+        NEW_CHAT,
+        one(Chat),
         body={"customer": 70012, "application": 2},
     ),
     *(
@@ -267,6 +276,24 @@ CHANGES: Final = (
             "agent": 312,
             "markdownText": "Refund **agreed**",
         },
+    ),
+    Call(
+        "send_message, left out by name",
+        lambda client: client.send_message(8803, "Refund agreed", agent_id=UNSET, markdown=UNSET),
+        "POST",
+        "/messages",
+        MESSAGE,
+        one(Message),
+        body={"chat": 8803, "text": "Refund agreed", "type": "message"},
+    ),
+    Call(
+        "send_private_note, left out by name",
+        lambda client: client.send_private_note(8803, "Refund agreed", agent_id=UNSET, markdown=UNSET),
+        "POST",
+        "/messages",
+        MESSAGE,
+        one(Message),
+        body={"chat": 8803, "text": "Refund agreed", "type": "private"},
     ),
     Call(
         "send_message, in many letters",

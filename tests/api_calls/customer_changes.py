@@ -260,6 +260,15 @@ CALLS: Final = (
         body={"customer": 70012, "name": "Upgrade"},
     ),
     Call(
+        "create_event, data left out by name",
+        lambda client: client.create_event(70012, "Upgrade", UNSET),
+        "POST",
+        "/events",
+        "event-created-g3.json",
+        one(Event),
+        body={"customer": 70012, "name": "Upgrade"},
+    ),
+    Call(
         "create_event, empty data",
         lambda client: client.create_event(70012, name="Upgrade", data={}),
         "POST",

@@ -162,6 +162,8 @@ async def record_events(client: HelpCrunchClient) -> None:
     assert_type(event.data, dict[str, CustomValue])
     assert_type(event.created_at, datetime | None)
     assert_type(await client.create_event(7, name="Upgrade", data=None), Event)
+    assert_type(await client.create_event(7, name="Upgrade", data=UNSET), Event)
+    assert_type(await client.send_message(8803, "Hello", agent_id=UNSET, markdown=UNSET), Message)
 
 
 async def read_chats(client: HelpCrunchClient) -> None:
@@ -185,6 +187,7 @@ async def read_chats(client: HelpCrunchClient) -> None:
 async def change_chats(client: HelpCrunchClient, rating: Rating) -> None:
     """Every change gives the chat after it."""
     chat = await client.create_chat(7, application_id=2, assignee_id=312, department_id=None)
+    assert_type(await client.create_chat(7, application_id=2, assignee_id=UNSET, department_id=UNSET), Chat)
     assert_type(chat, Chat)
     assert_type(await client.set_chat_status(chat.id, ChatStatus.CLOSED), Chat)
     assert_type(await client.set_chat_status(chat.id, "Waiting for parts"), Chat)
