@@ -1,5 +1,6 @@
 """Asyncio client for the HelpCrunch REST API that spends the request budget to the last request."""
 
+from helpcrunch_async import webhooks
 from helpcrunch_async._version import __version__
 from helpcrunch_async.client import HelpCrunchClient
 from helpcrunch_async.converter import from_dict, to_dict
@@ -128,4 +129,5 @@ __all__ = [
     "raw_filter",
     "same_word",
     "to_dict",
+    "webhooks",
 ]

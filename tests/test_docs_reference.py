@@ -19,7 +19,7 @@ def text_of(*pages: str) -> str:
 @pytest.mark.parametrize(
     ("module", "pages"),
     [
-        (helpcrunch_async, ["client", "models", "errors", "rate-limiter", "policies", "search"]),
+        (helpcrunch_async, ["client", "models", "errors", "rate-limiter", "policies", "search", "webhooks"]),
         (webhooks, ["webhooks"]),
         (testing, ["testing"]),
     ],

@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -86,6 +88,7 @@ NAMES = [
     "raw_filter",
     "same_word",
     "to_dict",
+    "webhooks",
 ]
 
 
@@ -99,6 +102,13 @@ def test_every_public_name_is_there() -> None:
     """`from helpcrunch_async import *` works."""
     for name in NAMES:
         assert hasattr(helpcrunch_async, name)
+
+
+def test_webhooks_are_there_without_an_import_of_their_own() -> None:
+    """In a fresh interpreter, in which nothing else has imported them."""
+    code = "import helpcrunch_async; print(helpcrunch_async.webhooks.verify_signature.__name__)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout == "verify_signature\n"
 
 
 def test_the_public_names_of_redis_limit() -> None:
@@ -142,7 +152,7 @@ def _names_with_a_text_below(tree: ast.Module) -> Iterator[str]:
                     yield node.target.id
 
 
-SELF_EXPLAINING = {"__version__"}
+SELF_EXPLAINING = {"__version__", "webhooks"}
 
 
 @pytest.mark.parametrize("name", [name for name in OTHERS if name not in SELF_EXPLAINING])

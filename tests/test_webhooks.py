@@ -21,9 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpcrunch_async import (
-    Agent,
     DecodeError,
-    Department,
     HelpCrunchError,
     WebhookSignatureError,
     from_dict,
@@ -39,9 +37,11 @@ from helpcrunch_async.webhooks import (
     CustomerEvent,
     MessageEvent,
     UnknownEvent,
+    WebhookAgent,
     WebhookChat,
     WebhookChatMessage,
     WebhookCustomer,
+    WebhookDepartment,
     WebhookEvent,
     WebhookMessage,
     parse_webhook,
@@ -64,6 +64,11 @@ def parse(envelope: object) -> WebhookEvent:
     """Read an envelope that is signed as it should be."""
     body = envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode()
     return parse_webhook(body, sign(body), KEY)
+
+
+def least(event: str, data: object) -> dict[str, object]:
+    """As little of an envelope as there can be."""
+    return {"event": event, "eventData": data, "id": "e-1"}
 
 
 # --- signatures
@@ -272,7 +277,7 @@ SAMPLES: list[tuple[str, WebhookEvent]] = [
                 created_at=datetime(2020, 12, 9, 19, 6, 7, 414000, tzinfo=UTC),
                 snoozed_until=datetime(2020, 12, 10, 22, 40, tzinfo=UTC),
                 application_id=2,
-                department=Department(41, "Billing"),
+                department=WebhookDepartment(41, "Billing"),
             ),
             attempts=1,
             last_attempt_at=datetime(2020, 12, 9, 19, 6, 10, tzinfo=UTC),
@@ -452,9 +457,38 @@ def test_fields_that_are_added_later_are_kept() -> None:
     assert event.extra == {"organization": 5}
     assert event.data.extra == {"applications": [{"id": 2}]}
     assert event.data.customer == WebhookCustomer(1, extra={"phone": "+49"})
-    assert event.data.department == Department(3)
-    assert event.data.assignee == Agent(4, "Ada", "ada@shop.example", "superviser", extra={"avatar": None})
+    assert event.data.department == WebhookDepartment(3)
+    assert event.data.assignee == WebhookAgent(
+        4, "Ada", "ada@shop.example", "superviser", extra={"avatar": None}
+    )
     assert event == parse(to_dict(event))
+
+
+@pytest.mark.parametrize(
+    ("told", "assignee", "department"),
+    [
+        ({"name": "Ada"}, WebhookAgent(name="Ada"), WebhookDepartment(name="Ada")),
+        ({"id": None, "name": "Ada"}, WebhookAgent(name="Ada"), WebhookDepartment(name="Ada")),
+        ({"id": 4}, WebhookAgent(4), WebhookDepartment(4)),
+        (4, WebhookAgent(4), WebhookDepartment(4)),
+        ({"fullName": "Ada"}, WebhookAgent(extra={"fullName": "Ada"}), None),
+        (None, None, None),
+        ([], None, None),
+    ],
+    ids=str,
+)
+def test_agents_and_departments_need_no_id(
+    told: Any, assignee: WebhookAgent | None, department: WebhookDepartment | None
+) -> None:
+    """The page about them could not be read to its end: whatever there is of them is kept."""
+    chat = {"chat_id": 7, "assignee": told}
+    assert WebhookChat(7, assignee=assignee) == parse(least("chat.assigned", chat)).data
+    said = {"chat_id": 7, "message": {"id": 8}, "agent": told}
+    expected = WebhookChatMessage(7, WebhookMessage(8), agent=assignee)
+    assert expected == parse(least("message.private", said)).data
+    if department is not None:
+        chat = {"chat_id": 7, "department": told}
+        assert WebhookChat(7, department=department) == parse(least("chat.new", chat)).data
 
 
 def test_the_agents_message() -> None:
@@ -464,7 +498,7 @@ def test_the_agents_message() -> None:
     assert event == MessageEvent(
         "e-1",
         "message.private",
-        WebhookChatMessage(7, WebhookMessage(8), agent=Agent(9, "HelpBot")),
+        WebhookChatMessage(7, WebhookMessage(8), agent=WebhookAgent(9, "HelpBot")),
     )
     bare = {"chat_id": 7, "customer": None, "communicatedAgents": None, "department": None, "assignee": None}
     assert parse({"event": "chat.new", "id": "e-1", "eventData": bare}) == ChatEvent(

@@ -19,7 +19,6 @@ from attrs import field, frozen
 
 from helpcrunch_async.models.customer import CustomValue
 from helpcrunch_async.models.extra import NO_EXTRA
-from helpcrunch_async.models.team import Agent, Department
 
 ChatEventName: TypeAlias = Literal[
     "chat.new",
@@ -73,6 +72,30 @@ class WebhookCustomer:
 
 
 @frozen(unsafe_hash=False)
+class WebhookAgent:
+    """A team member as events show it; which of the fields are always there, no page that was read says."""
+
+    id: int | None = None
+    name: str | None = None
+    email: str | None = None
+    role: str | None = None
+    """As it came, an open set: see `AgentRole`."""
+    extra: Mapping[str, Any] = NO_EXTRA
+    """Fields that the API added later, as they came."""
+
+
+@frozen(unsafe_hash=False)
+class WebhookDepartment:
+    """A department as events show it; of its fields, too, any may be missing."""
+
+    id: int | None = None
+    name: str | None = None
+    agents: tuple[WebhookAgent, ...] = ()
+    extra: Mapping[str, Any] = NO_EXTRA
+    """Fields that the API added later, as they came."""
+
+
+@frozen(unsafe_hash=False)
 class WebhookChat:
     """A chat as chat events show it: after the change that the event tells of. Times are aware, in UTC."""
 
@@ -89,8 +112,8 @@ class WebhookChat:
     created_at: datetime | None = None
     snoozed_until: datetime | None = None
     application_id: int | None = None
-    department: Department | None = None
-    assignee: Agent | None = None
+    department: WebhookDepartment | None = None
+    assignee: WebhookAgent | None = None
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
@@ -119,7 +142,7 @@ class WebhookChatMessage:
     """What `get_chat` and `list_messages` take."""
     message: WebhookMessage
     customer: WebhookCustomer | None = None
-    agent: Agent | None = None
+    agent: WebhookAgent | None = None
     """None when the customer wrote it."""
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""

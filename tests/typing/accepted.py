@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, assert_type
 
+import helpcrunch_async
 from helpcrunch_async import (
     UNSET,
     Agent,
@@ -31,6 +32,7 @@ from helpcrunch_async import (
     RetryPolicy,
     Tag,
     same_word,
+    webhooks,
 )
 from helpcrunch_async.search import (
     CHAT_ASSIGNEE,
@@ -56,6 +58,16 @@ from helpcrunch_async.search import (
     any_of,
     body_of,
     raw_filter,
+)
+from helpcrunch_async.webhooks import (
+    ChatEvent,
+    CustomerEvent,
+    MessageEvent,
+    UnknownEvent,
+    WebhookAgent,
+    WebhookChat,
+    WebhookDepartment,
+    WebhookMessage,
 )
 
 LAST_WEEK = datetime(2024, 4, 2, tzinfo=UTC)
@@ -282,3 +294,29 @@ def search_for_what_the_types_do_not_know() -> None:
 def write_general_code(field: StringField[Customers], make: Callable[[str], Filter[Customers]]) -> None:
     """Fields and filters are values like others."""
     assert_type(all_of(field.equals("x"), make("y")), Query[Customers])
+
+
+def receive(body: bytes, signature: str | None) -> str | None:
+    """Webhooks come with the package, and their kinds are told apart by class or by name."""
+    assert_type(webhooks.verify_signature(body, signature, "secret"), None)
+    header: str = helpcrunch_async.webhooks.SIGNATURE_HEADER
+    event = webhooks.parse_webhook(body, signature, "secret")
+    assert_type(event, ChatEvent | CustomerEvent | MessageEvent | UnknownEvent)
+    assert_type(event.id, str)
+    if isinstance(event, ChatEvent):
+        if event.name == "chat.assigned":
+            assert_type(event.name, Literal["chat.assigned"])
+        assert_type(event.data, WebhookChat)
+        assert_type(event.data.chat_id, int)
+        assert_type(event.data.assignee, WebhookAgent | None)
+        assert_type(event.data.department, WebhookDepartment | None)
+        return event.data.assignee.name if event.data.assignee else None
+    if isinstance(event, CustomerEvent):
+        assert_type(event.data.custom_data, dict[str, CustomValue])
+        return event.data.email
+    if isinstance(event, MessageEvent):
+        assert_type(event.data.agent, WebhookAgent | None)
+        assert_type(event.data.message, WebhookMessage)
+        return event.data.message.text
+    assert_type(event.name, str)
+    return f"{header} {event.name}"
