@@ -1,5 +1,7 @@
 """The fake server as a plain HTTP client sees it: keys, endpoints, the rate rule, the record."""
 
+import io
+import json
 import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
@@ -115,13 +117,29 @@ async def test_bad_arguments_are_400(http: aiohttp.ClientSession, query: str, co
 
 
 @pytest.mark.parametrize("path", ["abc", "0", "-1", "1.0", "%31", "99999999999999999999"])
-async def test_bad_ids_are_400(http: aiohttp.ClientSession, path: str) -> None:
-    """An id is a positive integer in plain digits; the older code names it too."""
+@pytest.mark.parametrize(
+    ("noun", "code"),
+    [("customers", "entity_not_found"), ("chats", "chat_not_found")],
+)
+async def test_bad_ids_are_404(http: aiohttp.ClientSession, noun: str, code: str, path: str) -> None:
+    """What is no positive integer is nobody's id; the documentation knows no 400 for a read of one."""
     async with FakeHelpCrunch(spelling="old") as server:
-        url = URL(f"{server.url}/customers/{path}", encoded=True)
+        url = URL(f"{server.url}/{noun}/{path}", encoded=True)
         async with http.get(url) as reply:
-            assert reply.status == 400
-            assert [item["code"] for item in (await reply.json())["errors"]] == ["invalid_id_value"]
+            assert reply.status == 404
+            assert [item["code"] for item in (await reply.json())["errors"]] == [code]
+
+
+async def test_large_bodies_are_read_and_recorded(http: aiohttp.ClientSession) -> None:
+    """Long notes are no matter; what nobody would send is refused as a proxy would, and is on record, too."""
+    async with FakeHelpCrunch(customers=0) as server:
+        for size, status in ((3 * 2**20, 201), (17 * 2**20, 413), (10, 201)):
+            body = io.BytesIO(json.dumps({"notes": "x" * size}).encode())
+            async with http.post(f"{server.url}/customers", data=body) as reply:
+                await reply.read()
+                assert reply.status == status
+        assert [request.status for request in server.requests] == [201, 413, 201]
+        assert len(server.customers) == 2
 
 
 async def test_the_listing_pages_through_everyone(http: aiohttp.ClientSession) -> None:
@@ -251,6 +269,21 @@ async def test_customers_come_and_go_under_way(http: aiohttp.ClientSession) -> N
         assert (await get(http, url))[0] == 404
         with pytest.raises(KeyError):
             server.remove_customer(number)
+
+
+async def test_new_ids_are_above_all_others(http: aiohttp.ClientSession) -> None:
+    """They meet neither the small ones that tests fill in, nor large ones, nor one that was deleted."""
+    async with FakeHelpCrunch([{"id": 1}]) as server:
+        first = server.add_customer({"name": "Ada"})
+        assert first > 8_737_843
+        server.remove_customer(first)
+        assert server.add_customer({"name": "Bob"}) == first + 1
+        server.add_customer({"id": 50_000_000})
+        assert server.add_customer({"name": "Zoë"}) == 50_000_001
+        async with http.post(f"{server.url}/customers", json={"name": "Eve"}) as reply:
+            assert (await reply.json())["id"] == 50_000_002
+        server.add_chat({"id": 9_000, "customer": 1})
+        assert server.add_chat({"customer": 1}) == 9_001
 
 
 async def test_only_the_given_customers_are_served(http: aiohttp.ClientSession) -> None:

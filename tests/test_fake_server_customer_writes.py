@@ -179,6 +179,18 @@ async def test_a_batch_changes_each(server: FakeHelpCrunch, call: Call) -> None:
     assert (bob["phone"], bob["notes"], bob["name"], ada["company"]) == ("+49", "n", "Bob", "Q")
 
 
+async def test_a_user_id_may_move_within_a_batch(server: FakeHelpCrunch, call: Call) -> None:
+    """From one who gave it up before, as by single updates in this order."""
+    batch = [
+        {"customer": 1, "userId": None},
+        {"customer": 2, "userId": "u1"},
+        {"customer": 1, "userId": "u2"},
+    ]
+    assert server.customer(1)["userId"] == "u1"
+    assert (await call(server, "PUT /customers/batch", batch))[0] == 200
+    assert (server.customer(1)["userId"], server.customer(2)["userId"]) == ("u2", "u1")
+
+
 @pytest.mark.parametrize(
     ("batch", "status", "expected"),
     [
@@ -194,6 +206,13 @@ async def test_a_batch_changes_each(server: FakeHelpCrunch, call: Call) -> None:
             ["[0].customData[0].property", "[0].customData[0].value"],
         ),
         ([{"customer": 1, "phone": "1"}, {"customer": 9}], 404, ["not_found"]),
+        ([{"customer": 1, "userId": "x"}, {"customer": 2, "userId": "x"}], 400, ["invalid_userId_value"]),
+        (
+            [{"customer": 1, "userId": "x"}, {"customer": 2, "userId": "x"}, {"customer": 2, "userId": "y"}],
+            400,
+            ["invalid_userId_value"],
+        ),
+        ([{"customer": 2, "userId": "u1"}, {"customer": 1, "userId": None}], 400, ["invalid_userId_value"]),
     ],
 )
 async def test_a_wrong_batch_changes_nothing(

@@ -117,7 +117,7 @@ async def test_a_body_that_only_claims_to_be_compressed(server: FakeHelpCrunch) 
 
 @pytest.mark.parametrize("path", ["x", "0", "-1", "1.0", "99999999999999999999", "%F0%9F%A6%94", "%00"])
 async def test_ids_that_are_none(server: FakeHelpCrunch, call: Call, path: str) -> None:
-    """A 400 wherever an id stands in the path."""
+    """A 404 wherever an id stands in the path."""
     for what in (
         f"GET /customers/{path}",
         f"PATCH /customers/{path}",
@@ -126,7 +126,7 @@ async def test_ids_that_are_none(server: FakeHelpCrunch, call: Call, path: str) 
         f"GET /chats/{path}/messages",
         f"GET /agents/{path}/unsubscribe",
     ):
-        assert (await call(server, what, {}))[0] == 400, what
+        assert (await call(server, what, {}))[0] == 404, what
 
 
 @pytest.mark.parametrize(

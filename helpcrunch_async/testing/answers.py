@@ -105,6 +105,11 @@ def bad_request(spelling: Spelling, error: InvalidRequestError) -> Answer:
     return _errors(400, _GENERAL, *((each.path, each.message) for each in problems if each.path))
 
 
+def too_large() -> Answer:
+    """Answer 413 as the proxies before a service do: no page of HelpCrunch's knows that status."""
+    return Answer(413, b"<html><h1>413 Request Entity Too Large</h1></html>\r\n", "text/html; charset=UTF-8")
+
+
 def refused(error: RefusedError) -> Answer:
     """Answer 400 with the one item that both spellings share."""
     return _errors(400, (error.code, error.message))

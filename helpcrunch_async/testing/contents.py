@@ -16,8 +16,8 @@ class Contents:
     """The account behind a `FakeHelpCrunch`.
 
     Everything given out is a copy in the server's spelling; everything taken in is copied, may be in either
-    spelling, and may leave out whatever is to be empty. An `add_` method gives a free id to what has none,
-    replaces what has the same, and sends the webhooks that HelpCrunch would.
+    spelling, and may leave out whatever is to be empty. An `add_` method gives an id to what has none, above
+    all that were used, replaces what has the same, and sends the webhooks that HelpCrunch would.
     """
 
     def __init__(self, account: Account) -> None:

@@ -5,19 +5,21 @@ The **new** one has numeric strings, `customData` as an object, and `createdFrom
 Inside, timestamps are integers (or None), `customData` is an object (or None), and every field is present.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from helpcrunch_async.testing.answers import NotFoundError, Spelling, encode
 from helpcrunch_async.testing.moments import read_moment, whole
-from helpcrunch_async.testing.rows import check_id, copy_of
+from helpcrunch_async.testing.rows import Ids, copy_of
 
 CustomerRow = dict[str, Any]
 """A customer as JSON: the keys are the API's, camelCase."""
 
 DEFAULT_COLOR: Final = "#c377e0"
 """Of a tag that is created without one."""
+
+_FIRST_ID: Final = 9_000_001
+"""Above the documented customer, and far from the small numbers that tests fill in by hand."""
 
 NO_PLACE: Final[Mapping[str, None]] = {"regionCode": None, "countryCode": None, "city": None}
 _MOMENTS = ("firstSeen", "lastSeen")
@@ -96,7 +98,7 @@ class CustomerBook:
         self._rows: dict[int, CustomerRow] = {}
         self._rendered: dict[int, bytes] = {}
         self._sorted: dict[str | None, list[int]] = {}
-        self._free_ids = count(1)
+        self._ids = Ids("Customer", _FIRST_ID)
         self._tag_colors: dict[str, str] = {}
         for customer in customers:
             if customer.get("id") in self._rows:
@@ -118,13 +120,13 @@ class CustomerBook:
         return self._rows.get(customer_id) if isinstance(customer_id, int) else None
 
     def put(self, customer: Mapping[str, Any]) -> int:
-        """Add a customer, or replace the one with the same id; without an id it gets a free one.
+        """Add a customer, or replace the one with the same id; without an id it gets a new one.
 
         Raises:
             ValueError: the id is not a positive integer, or `read_customer` refuses the row.
         """
         row = read_customer(customer)
-        customer_id = row["id"] = check_id("Customer", row["id"], self._next_free)
+        customer_id = row["id"] = self._ids.of(row)
         for tag in row["tags"] or ():
             tag["color"] = tag.get("color") or self.color_of_tag(tag["name"], None)
             self._tag_colors.setdefault(tag["name"], tag["color"])
@@ -141,9 +143,9 @@ class CustomerBook:
         """Tell a tag's colour: that of the account's tag, if there is one, before the one that is wanted."""
         return self._tag_colors.get(name) or wanted or DEFAULT_COLOR
 
-    def with_user_id(self, user_id: str) -> int | None:
-        """Find the customer that the caller knows by this id of its own."""
-        return next((each for each, row in self._rows.items() if row["userId"] == user_id), None)
+    def with_user_id(self, user_id: str) -> Iterator[int]:
+        """Find the customers that the caller knows by this id of its own; a test can fill in several."""
+        return (each for each, row in self._rows.items() if row["userId"] == user_id)
 
     def rendered(self, customer_id: int) -> bytes:
         """The customer as JSON in the account's spelling; NotFoundError when there is none."""
@@ -167,9 +169,6 @@ class CustomerBook:
     def _rank(self, customer_id: int, field: str | None) -> tuple[float, int]:
         moment = None if field is None else self._rows[customer_id][field]
         return (float("-inf") if moment is None else moment, customer_id)
-
-    def _next_free(self) -> int:
-        return next(number for number in self._free_ids if number not in self._rows)
 
     def _forget_cached(self, customer_id: int) -> None:
         self._rendered.pop(customer_id, None)

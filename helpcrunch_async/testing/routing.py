@@ -14,7 +14,6 @@ from helpcrunch_async.testing.answers import (
     Answer,
     InvalidRequestError,
     NotFoundError,
-    Problem,
     RefusedError,
     bad_request,
     not_found,
@@ -38,11 +37,12 @@ class Call:
         """The id in the path.
 
         Raises:
-            InvalidRequestError: it is not a positive integer.
+            NotFoundError: it is not a positive integer, hence nobody's; a 400 is not documented here.
         """
-        number = read_digits(self.path.split("/")[2])
+        _, noun, segment, *_ = self.path.split("/")
+        number = read_digits(segment)
         if number is None or number < 1:
-            raise InvalidRequestError([Problem("id", "This value should be a positive integer.")])
+            raise NotFoundError(noun.removesuffix("s").capitalize())
         return number
 
 

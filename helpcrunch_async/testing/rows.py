@@ -1,8 +1,7 @@
 """Rows as the fake server keeps them: JSON objects by their ids."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from helpcrunch_async.testing.answers import NotFoundError
@@ -11,13 +10,34 @@ Row = dict[str, Any]
 """A JSON object of the API: a chat, a message, an agent. The keys are the API's, camelCase."""
 
 
+class Ids:
+    """Gives ids to what has none: from `first` on, and above every id that was ever used.
+
+    So nothing that is created takes an id that was deleted, or one that a test is about to fill in.
+    """
+
+    def __init__(self, noun: str, first: int) -> None:
+        self._noun = noun
+        self._next = first
+
+    def of(self, row: Mapping[str, Any]) -> int:
+        """Give the id of a row, or a new one if it has none; ValueError for what is no positive integer."""
+        row_id = row.get("id")
+        if row_id is None:
+            row_id = self._next
+        if not isinstance(row_id, int) or isinstance(row_id, bool) or row_id < 1:
+            raise ValueError(f"the {self._noun.lower()}'s id must be a positive integer, not {row_id!r}")
+        self._next = max(self._next, row_id + 1)
+        return row_id
+
+
 class Shelf:
-    """The rows of one kind, by their ids; those without one get a free one from `first_id` on."""
+    """The rows of one kind, by their ids; those without one get a new one from `first_id` on."""
 
     def __init__(self, noun: str, *, first_id: int = 1) -> None:
         self._noun = noun
         self._rows: dict[int, Row] = {}
-        self._free_ids = count(first_id)
+        self._ids = Ids(noun, first_id)
 
     def __contains__(self, row_id: object) -> bool:
         return isinstance(row_id, int) and row_id in self._rows
@@ -46,21 +66,9 @@ class Shelf:
         Raises:
             ValueError: its id is not a positive integer.
         """
-        row["id"] = check_id(self._noun, row.get("id"), self._next_free)
+        row["id"] = self._ids.of(row)
         self._rows[row["id"]] = row
         return int(row["id"])
-
-    def _next_free(self) -> int:
-        return next(number for number in self._free_ids if number not in self._rows)
-
-
-def check_id(noun: str, row_id: object, next_free: Callable[[], int]) -> int:
-    """Give the id, or a free one for None; ValueError for what is not a positive integer."""
-    if row_id is None:
-        return next_free()
-    if not isinstance(row_id, int) or isinstance(row_id, bool) or row_id < 1:
-        raise ValueError(f"the {noun.lower()}'s id must be a positive integer, not {row_id!r}")
-    return row_id
 
 
 def copy_of(noun: str, given: Mapping[str, Any]) -> Row:

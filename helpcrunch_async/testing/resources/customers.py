@@ -1,8 +1,11 @@
 """The endpoints under `/customers`.
 
 What is not documented was decided here: a `userId` that another customer has is refused in updates as it is
-in creations; a batch changes each customer as `PATCH` does, and none of them when anything in it is wrong.
+in creations; a batch changes each customer as `PATCH` does, one after the other, and none of them when
+anything in it is wrong.
 """
+
+from collections.abc import Mapping
 
 from helpcrunch_async.testing import changes
 from helpcrunch_async.testing.account import Account
@@ -78,18 +81,20 @@ def update_batch(account: Account, call: Call) -> Answer:
     ids = [item.read("customer", a_number, required=True) for item in items]
     changed: dict[int, CustomerRow] = {}
     missing = False
+    refusal: RefusedError | None = None
     for item, customer_id in zip(items, ids, strict=True):
         if customer_id is not None and customer_id in account.customers:
-            row = changed.get(customer_id, account.customers[customer_id])
-            changed[customer_id] = written_over(account, row, item)
+            row = written_over(account, changed.get(customer_id, account.customers[customer_id]), item)
+            refusal = refusal or _refusal_of_user_id(account, row, changed)
+            changed[customer_id] = row
         else:
             missing = True
     if problems:
         raise InvalidRequestError(problems)
     if missing:
         raise NotFoundError("Customer")
-    for row in changed.values():
-        _check_user_id(account, row)
+    if refusal is not None:
+        raise refusal
     for row in changed.values():
         changes.put_customer(account, row)
     rendered = b",".join(account.customers.rendered(each) for each in ids if each is not None)
@@ -123,17 +128,25 @@ def untag_customer(account: Account, call: Call) -> Answer:
 
 
 def _stored(account: Account, row: CustomerRow, *, status: int = 200) -> Answer:
-    _check_user_id(account, row)
+    refusal = _refusal_of_user_id(account, row, {})
+    if refusal is not None:
+        raise refusal
     customer_id = changes.put_customer(account, row)
     return one(account, account.customers.rendered(customer_id), status)
 
 
-def _check_user_id(account: Account, row: CustomerRow) -> None:
-    user_id, before = row["userId"], account.customers.get(row["id"])
+def _refusal_of_user_id(
+    account: Account, row: CustomerRow, changed: Mapping[int, CustomerRow]
+) -> RefusedError | None:
+    """Refuse a `userId` that another customer has by now, when those in `changed` are as they are there."""
+    user_id, before = row["userId"], changed.get(row["id"]) or account.customers.get(row["id"])
     if user_id is None or (before is not None and before["userId"] == user_id):
-        return
-    if account.customers.with_user_id(user_id) is not None:
-        raise RefusedError("invalid_userId_value", "This userId is taken by another customer.")
+        return None
+    holders = {each for each in account.customers.with_user_id(user_id) if each not in changed}
+    holders |= {each for each, other in changed.items() if other["userId"] == user_id}
+    if holders <= {row["id"]}:
+        return None
+    return RefusedError("invalid_userId_value", "This userId is taken by another customer.")
 
 
 ROUTES: list[tuple[str, str, Endpoint]] = [
