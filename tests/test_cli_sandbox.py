@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ pytest.importorskip("rich")
 from typer.testing import CliRunner
 
 from helpcrunch_async.cli.app import app
+from helpcrunch_async.cli.oddities import ODDITIES, Oddity
+from helpcrunch_async.testing import FakeHelpCrunch
 
 
 class Sandbox:
@@ -35,9 +38,9 @@ class Sandbox:
         while not self.lines[-1].startswith("curl"):
             assert self.lines[-1], f"it ended: {process.communicate()}"
             self.lines.append(process.stdout.readline())
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/v1", self.lines[0])
-        assert found is not None
-        self.port = int(found[1])
+        found = re.search(r"http://(127\.0\.0\.1|localhost|\[::1\]):(\d+)/v1", self.lines[0])
+        assert found is not None, self.lines
+        self.host, self.port = found[1].strip("[]"), int(found[2])
 
     def told(self, what: str) -> str:
         """What stands behind a word at the beginning of a line."""
@@ -46,14 +49,14 @@ class Sandbox:
 
     def ask(self, method: str, path: str, body: Any = None, *, key: str = "sandbox") -> tuple[int, Any]:
         """Status and JSON of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         sent = None if body is None else json.dumps(body)
         connection.request(method, f"/v1/{path}", sent, {"Authorization": f"Bearer {key}"})
         reply = connection.getresponse()
         content = reply.read()
         self.headers = dict(reply.headers)
         connection.close()
-        return reply.status, json.loads(content)
+        return reply.status, content.decode() if content == b"Ok" else json.loads(content)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """The exit code and what it had written on stderr."""
@@ -181,6 +184,140 @@ def test_seed_and_spelling(start: Start) -> None:
     assert (type(new["customData"]), type(old["customData"])) == (dict, list)
 
 
+def test_oddities(start: Start) -> None:
+    """Several at once; without any, answers are as documented."""
+    odd = ("ok-as-json", "no-total", "messages-key", "agents-as-object", "wrapped", "search-all")
+    plain, strange = start(), start(*(word for name in odd for word in ("--odd", name)))
+    assert strange.told("odd") == ", ".join(odd)
+    chat_id = re.findall(r"\d+", plain.told("chats"))[1]
+    shown = []
+    for sandbox in (plain, strange):
+        chat = sandbox.ask("GET", f"chats/{chat_id}")[1]
+        search = {"filter": [{"field": "customers.id", "operator": "=", "value": 8737843}]}
+        shown.append(
+            (
+                sandbox.ask("GET", "customers?limit=1")[1].keys(),
+                sandbox.ask("GET", "agents?limit=1")[1].keys(),
+                sandbox.ask("GET", f"chats/{chat_id}/messages")[1].keys(),
+                chat.keys() == {"data"},
+                type(chat.get("data", chat)["agents"]),
+                len(sandbox.ask("POST", "customers/search", search)[1]["data"]),
+                sandbox.ask("GET", "agents/301/unsubscribe")[1],
+                sandbox.ask("DELETE", "customers/8737843")[1],
+            )
+        )
+    assert shown == [
+        ({"data", "total"}, {"data", "meta"}, {"data", "total"}, False, list, 1, "Ok", "Ok"),
+        ({"data"}, {"data"}, {"messages"}, True, dict, 100, "Ok", "Ok"),
+    ]
+    assert plain.headers["Content-Type"].startswith("text/plain")
+    assert strange.headers["Content-Type"].startswith("application/json")
+
+
+@pytest.mark.parametrize(("name", "total"), [("zero-total", 0), ("high-total", 101)])
+def test_wrong_totals(start: Start, name: str, total: int) -> None:
+    """Fewer than there are, or more."""
+    assert start("--odd", name).ask("GET", "customers?limit=1")[1]["total"] == total
+
+
+def test_odd_searches(start: Start) -> None:
+    """Rows missing, and in the wrong order."""
+    pages = [
+        sandbox.ask("POST", "customers/search", {"limit": 4})[1]["data"]
+        for sandbox in (start(), start("--odd", "search-half"), start("--odd", "search-reversed"))
+    ]
+    whole, half, reverse = [[row["id"] for row in page] for page in pages]
+    assert (half, reverse) == (whole[::2], whole[::-1])
+
+
+@pytest.mark.parametrize("order", ["", "&sort=customers.lastSeen&order=desc", "&sort=customers.firstSeen"])
+def test_moving_rows(start: Start, order: str) -> None:
+    """Who pages by offset meets a row twice and misses another, in any order; nobody is lost for good."""
+    sandbox = start("--odd", "moving-rows", "--customers", 30)
+    before = {row["id"] for row in sandbox.ask("GET", "customers")[1]["data"]}
+    sandbox.ask("GET", "customers?limit=1")  # they go again
+    seen: list[int] = []
+    for offset in (0, 10, 20):
+        seen += [
+            row["id"] for row in sandbox.ask("GET", f"customers?limit=10&offset={offset}{order}")[1]["data"]
+        ]
+    assert len(set(seen)) < len(seen)
+    assert before - set(seen)
+    now = {row["id"] for _ in range(2) for row in sandbox.ask("GET", "customers")[1]["data"]}
+    assert before < now
+
+
+def test_latency(start: Start) -> None:
+    """An answer is held back for that long, so nothing is there before."""
+    sandbox = start("--latency", 30)
+    with socket.create_connection(("127.0.0.1", sandbox.port), 0.2) as asking:
+        asking.sendall(b"GET /v1/organization HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            asking.recv(1)
+    assert sandbox.end() == (0, "GET /organization 200\n")
+
+
+def can_listen_on(host: str) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as trial:
+            trial.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_another_address(start: Start, host: str) -> None:
+    """Where it is told to listen; of a loopback there is nothing to warn about."""
+    if host == "::1" and not can_listen_on(host):
+        pytest.skip("there is no IPv6 here")
+    sandbox = start("--host", host)
+    assert sandbox.host == host
+    assert sandbox.ask("GET", "organization")[0] == 200
+    assert [line for line in sandbox.lines if line.startswith("open to")] == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "sandbox.example"])
+def test_whoever_reaches_it_can_use_it(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """That is said beyond the loopback; nothing is opened there by this test."""
+    told: list[list[str]] = []
+
+    async def serve(_: FakeHelpCrunch, place: str, __: str, lines: list[str]) -> None:
+        told.append([place, *lines])
+
+    monkeypatch.setattr("helpcrunch_async.cli.sandbox._serve_until_told", serve)
+    result = CliRunner().invoke(app, ["sandbox", "--host", host, "--port", "8765"])
+    assert result.exit_code == 0
+    assert told == [[f"port 8765 of {host}", f"open to       anybody who reaches {host} and knows the key"]]
+
+
+@pytest.mark.parametrize(
+    ("host", "error"),
+    [
+        ("192.0.2.7", None),  # somebody else's
+        ("x" * 64, None),
+        ("sandbox.example", socket.gaierror(socket.EAI_NONAME, "Name or service not known")),
+    ],
+    ids=["of another machine", "no name", "of nobody"],
+)
+def test_an_address_that_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, host: str, error: Exception | None
+) -> None:
+    """One line, and the documented exit code."""
+
+    async def fail(_: FakeHelpCrunch) -> None:
+        assert error is not None
+        raise error
+
+    if error is not None:
+        monkeypatch.setattr(FakeHelpCrunch, "open", fail)
+    result = CliRunner().invoke(app, ["sandbox", "--host", host, "--port", "0"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert f"of {host} cannot be had (" in line
+    assert "--host" in line
+
+
 @pytest.fixture
 def hooks() -> Iterator[tuple[str, list[tuple[bytes, str | None]]]]:
     """A bot's endpoint in a thread: its URL, and the bodies and signatures that arrive."""
@@ -232,6 +369,10 @@ def test_webhooks(start: Start, hooks: tuple[str, list[tuple[bytes, str | None]]
         (["--limit", "-1"], "--limit"),
         (["--period", "0"], "--period"),
         (["--spelling", "ancient"], "--spelling"),
+        (["--odd", "weird"], "--odd"),
+        (["--odd", "no-total", "--odd", "ok-as-json", "--odd", "zero-total"], "no-total and zero-total"),
+        (["--latency", "-1"], "--latency"),
+        (["--host", ""], "--host"),
     ],
 )
 def test_wrong_usage(options: list[str], words: str) -> None:
@@ -241,9 +382,20 @@ def test_wrong_usage(options: list[str], words: str) -> None:
     assert words in result.stderr
 
 
+def test_the_documentation_knows_every_oddity() -> None:
+    """In the words of the help, but for marks."""
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "sandbox.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", page, re.MULTILINE))
+    assert {str(name): text for name, text in ODDITIES.items()} == {
+        name: text.replace("`", "") for name, text in rows.items()
+    }
+
+
 def test_help_tells_the_exit_codes() -> None:
     """Scripts are written by it."""
     result = CliRunner().invoke(app, ["sandbox", "--help"], env={"COLUMNS": "100", "NO_COLOR": "1"})
     text = " ".join(result.stdout.split())
     assert "0 ended by Ctrl-C or SIGTERM" in text
     assert "HELPCRUNCH_SIGNING_KEY" in text
+    for name in Oddity:
+        assert f"{name}: " in text

@@ -13,6 +13,7 @@ from helpcrunch_async.cli.exits import EXIT_CODES, ExitCode
 from helpcrunch_async.cli.export.command import export
 from helpcrunch_async.cli.fetch.command import fetch
 from helpcrunch_async.cli.get import get
+from helpcrunch_async.cli.oddities import ODDITIES_HELP
 from helpcrunch_async.cli.problems import complain
 from helpcrunch_async.cli.sandbox import SANDBOX_EXIT_CODES, sandbox
 from helpcrunch_async.cli.search.ask import WHERE_HELP
@@ -83,4 +84,4 @@ app.command(epilog=f"{WHERE_HELP}\n\n{EXIT_CODES}")(export)
 app.command(epilog=EXIT_CODES)(tag)
 app.command(epilog=EXIT_CODES)(doctor)
 app.command()(demo)
-app.command(epilog=SANDBOX_EXIT_CODES)(sandbox)
+app.command(epilog=f"{ODDITIES_HELP}\n\n{SANDBOX_EXIT_CODES}")(sandbox)

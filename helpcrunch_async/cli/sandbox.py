@@ -5,13 +5,16 @@ import os
 import secrets
 import shlex
 import signal
+import socket
 from contextlib import suppress
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Final
 
 import typer
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.oddities import Oddity, make_odd
 from helpcrunch_async.cli.problems import Debug, run
 from helpcrunch_async.cli.text import printable
 from helpcrunch_async.testing import FakeHelpCrunch, RecordedRequest, RollingLog
@@ -19,6 +22,7 @@ from helpcrunch_async.testing import FakeHelpCrunch, RecordedRequest, RollingLog
 SANDBOX_EXIT_CODES: Final = (
     "Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 something failed; 2 wrong usage, or the port cannot be had."
 )
+_LOOPBACK: Final = "127.0.0.1"
 _SIGNING_KEY: Final = "HELPCRUNCH_SIGNING_KEY"
 
 
@@ -31,9 +35,14 @@ class SpellingChoice(StrEnum):
 
 def sandbox(
     *,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 finds a free one.")
-    ] = 8765,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. Beyond the loopback, anybody who reaches the port can use the "
+            "sandbox: 0.0.0.0 is every address of this machine, for containers."
+        ),
+    ] = _LOOPBACK,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 finds a free one.")] = 8765,
     key: Annotated[
         str, typer.Option(help="The API key to accept. No secret: it opens nothing else.")
     ] = "sandbox",
@@ -48,6 +57,14 @@ def sandbox(
     spelling: Annotated[
         SpellingChoice, typer.Option(help="Which generation of HelpCrunch's documented answers to give.")
     ] = SpellingChoice.NEW,
+    odd: Annotated[
+        list[Oddity] | None,
+        typer.Option(
+            metavar="NAME",
+            help="An oddity that clients have to survive: see below. May be given several times.",
+        ),
+    ] = None,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds to hold back every answer.")] = 0.0,
     webhooks_to: Annotated[
         str | None,
         typer.Option(
@@ -62,10 +79,12 @@ def sandbox(
     """Run a HelpCrunch account on this machine to develop against, in any language.
 
     It answers every endpoint of the REST API as documented, remembers what is done to it until it ends, and
-    is reached from this machine only. HelpCrunch itself is never talked to.
+    is reached from this machine only, unless `--host` says otherwise. HelpCrunch itself is never talked to.
     """
 
     def work() -> ExitCode:
+        if not host:
+            raise CommandError("--host is empty", ExitCode.USAGE)
         server = FakeHelpCrunch(
             customers,
             chats=chats,
@@ -74,11 +93,18 @@ def sandbox(
             rate_rule=RollingLog(limit, period) if limit else None,
             retry_after=retry_after,
             spelling=spelling.value,
+            latency=latency,
+            host=host,
             port=port,
         )
+        make_odd(server, odd or ())
         server.on_request = lambda request: _log(server, request, quiet=quiet)
-        lines = [] if webhooks_to is None else [_send_webhooks(server, webhooks_to)]
-        asyncio.run(_serve_until_told(server, port, key, lines))
+        lines = [] if _is_loopback(host) else [f"open to       anybody who reaches {host} and knows the key"]
+        if odd:
+            lines.append(f"odd           {', '.join(dict.fromkeys(odd))}")
+        if webhooks_to is not None:
+            lines.append(_send_webhooks(server, webhooks_to))
+        asyncio.run(_serve_until_told(server, f"port {port} of {host}", key, lines))
         return ExitCode.DONE
 
     run(work, debug=debug)
@@ -94,7 +120,14 @@ def _send_webhooks(server: FakeHelpCrunch, url: str) -> str:
     return f"webhooks      to {url}, signed with {f'the key in {_SIGNING_KEY}' if given else signing_key}"
 
 
-async def _serve_until_told(server: FakeHelpCrunch, port: int, key: str, more_lines: list[str]) -> None:
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _serve_until_told(server: FakeHelpCrunch, place: str, key: str, more_lines: list[str]) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError):  # where loops know no signals, Ctrl-C is a KeyboardInterrupt
@@ -102,15 +135,22 @@ async def _serve_until_told(server: FakeHelpCrunch, port: int, key: str, more_li
             loop.add_signal_handler(each, told.set)
     try:
         await server.open()
-    except OSError as error:
-        reason = os.strerror(error.errno or 0).lower()
-        line = f"port {port} cannot be had ({reason}): choose another with --port"
+    except (OSError, UnicodeError) as error:
+        line = f"{place} cannot be had ({_reason_of(error)}): choose another with --port or --host"
         raise CommandError(line, ExitCode.USAGE) from None
     try:
         typer.echo("\n".join(_introduction(server, key, more_lines)))
         await told.wait()
     finally:
         await server.close()
+
+
+def _reason_of(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "no name of a host"
+    if isinstance(error, socket.gaierror):  # whose numbers are of a kind of their own
+        return str(error.strerror).lower()
+    return os.strerror(error.errno or 0).lower()
 
 
 def _introduction(server: FakeHelpCrunch, key: str, more_lines: list[str]) -> list[str]:

@@ -13,14 +13,15 @@ _SHUTDOWN_TIMEOUT = 0.05
 
 
 class Listener:
-    """Listens on 127.0.0.1 and hands every request to a handler."""
+    """Listens on one address and hands every request to a handler."""
 
     def __init__(
-        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], port: int
+        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str, port: int
     ) -> None:
         self.closing: asyncio.Event = asyncio.Event()
         """Set when it closes; whatever waits in a handler should end with it."""
         self._handler = handler
+        self._host = host
         self._wanted_port = port
         self._listener: asyncio.Server | None = None
         self._web_server: web.Server | None = None
@@ -44,7 +45,7 @@ class Listener:
             self._handler, handler_cancellation=True, auto_decompress=False, access_log=None
         )
         self._listener = await asyncio.get_running_loop().create_server(
-            self._web_server, "127.0.0.1", self._wanted_port, backlog=1024
+            self._web_server, self._host, self._wanted_port, backlog=1024
         )
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from email.utils import formatdate
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -37,7 +38,7 @@ _CHATS = 20
 
 
 class FakeHelpCrunch(Contents):
-    """A HelpCrunch account on a loopback port: a real HTTP server, the documented rules, faults on order.
+    """A HelpCrunch account on a local port: a real HTTP server, the documented rules, faults on order.
 
         async with FakeHelpCrunch(rate_rule=RollingLog(120, 60.0)) as server:
             async with HelpCrunchClient("key", base_url=server.url) as client:
@@ -68,6 +69,8 @@ class FakeHelpCrunch(Contents):
             asked before.
         clock: gives the seconds that `rate_rule` and the record see.
         wall_clock: gives the Unix seconds at which things are created and changed.
+        host: the address to listen on. Beyond the loopback, whoever reaches it can use the account: "0.0.0.0"
+            is every address of the machine, for a sandbox in a container.
         port: 0 lets the system choose a free one.
         search: how `POST /customers/search` misbehaves, if it does.
         behaviour: how other answers differ from the documented ones, if they do.
@@ -90,6 +93,7 @@ class FakeHelpCrunch(Contents):
         latency: float | Callable[[], float] = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        host: str = "127.0.0.1",
         port: int = 0,
         search: SearchBehaviour | None = None,
         behaviour: Behaviour | None = None,
@@ -97,6 +101,8 @@ class FakeHelpCrunch(Contents):
     ) -> None:
         if spelling not in ("old", "new"):
             raise ValueError(f'spelling must be "old" or "new", not {spelling!r}')
+        if not host:
+            raise ValueError('host must not be empty; every address of the machine is "0.0.0.0"')
         rows = generate_customers(customers, seed) if isinstance(customers, int) else customers
         super().__init__(
             Account(
@@ -127,7 +133,8 @@ class FakeHelpCrunch(Contents):
         self._authorization = f"Bearer {api_key}"
         self._clock = clock
         self._faults = FaultPlan()
-        self._listener = Listener(self._serve, port)
+        self._host = host
+        self._listener = Listener(self._serve, host, port)
         self._webhooks = WebhookSender(wall_clock)
         self._account.announce = self._webhooks.announce
 
@@ -138,8 +145,8 @@ class FakeHelpCrunch(Contents):
 
     @property
     def url(self) -> str:
-        """What to give a client as `base_url`; RuntimeError unless it is open."""
-        return f"http://127.0.0.1:{self.port}{_PREFIX}"
+        """What to give a client on this machine as `base_url`; RuntimeError unless it is open."""
+        return f"http://{_in_url(self._host)}:{self.port}{_PREFIX}"
 
     @property
     def search(self) -> SearchBehaviour:
@@ -309,3 +316,14 @@ async def _body_of(request: web.BaseRequest) -> bytes:
         if len(body) <= MAX_BODY_BYTES:
             body += chunk
     return bytes(body)
+
+
+def _in_url(host: str) -> str:
+    """Give what a URL calls a host: for all addresses at once the loopback, for IPv6 with brackets."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host  # a name
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host if address.version == 4 else f"[{host}]"
