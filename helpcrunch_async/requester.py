@@ -255,7 +255,7 @@ class Requester:
             )
 
         try:
-            return await repetition.run_with(self._sleep, tell)(attempt_again)
+            return await repetition.run(attempt_again, self._sleep, tell)
         except TurnRefusedError as refused:
             refused_error = refusal(call.request, refused, attempts=call.attempts)
         except HelpCrunchError as error:

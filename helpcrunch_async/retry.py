@@ -2,13 +2,15 @@
 
 import random as random_module
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import define, field, frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from helpcrunch_async.checks import check_count, check_flag, check_seconds
 from helpcrunch_async.errors import APIError, DecodeError, RateLimitError, TransportError
+
+T = TypeVar("T")
 
 REPEATED_STATUSES: Final = frozenset({408, 500, 502, 503, 504, *range(520, 525)})
 _FIRST_BACKOFF: Final = 0.5  # seconds
@@ -115,10 +117,13 @@ class Repetition:
             return self.policy.wait_out_429
         return is_repeated(error, repeatable=self.repeatable)
 
-    def run_with(
-        self, sleep: Callable[[float], Awaitable[None]], tell: Callable[[BaseException, float], None]
-    ) -> AsyncRetrying:
-        """Make a tenacity run; one shared by several calls would mix them up.
+    async def run(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        sleep: Callable[[float], Awaitable[None]],
+        tell: Callable[[BaseException, float], None],
+    ) -> T:
+        """Attempt until it is done or over, in a fresh tenacity run: a shared one would mix calls up.
 
         `tell` hears of each failure that is not the last, and of the seconds until the next attempt.
         """
@@ -128,7 +133,7 @@ class Repetition:
             assert error is not None
             tell(error, state.upcoming_sleep)
 
-        return AsyncRetrying(
+        run = AsyncRetrying(
             retry=retry_if_exception(self.again),
             wait=self._wait,
             stop=self._stop,
@@ -136,6 +141,7 @@ class Repetition:
             before_sleep=before_sleep,
             reraise=True,
         )
+        return await run(attempt)
 
     def _is_paced(self, state: RetryCallState) -> bool:
         return self.paced and isinstance(_error_of(state), RateLimitError)

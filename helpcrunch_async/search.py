@@ -209,7 +209,7 @@ class StringField(_Field[Noun]):
     """
 
     __slots__ = ()
-    type = grammar.STRING
+    type: ClassVar[FieldType] = grammar.STRING
 
     def equals(self, text: str) -> Filter[Noun]:
         """Match exactly this text."""
@@ -236,7 +236,7 @@ class IdField(_Field[Noun]):
     """
 
     __slots__ = ()
-    type = grammar.ID
+    type: ClassVar[FieldType] = grammar.ID
 
     def equals(self, number: int) -> Filter[Noun]:
         """Match this id; for several, give `any_of` a filter for each."""
@@ -272,7 +272,7 @@ class DateField(_Field[Noun]):
     """
 
     __slots__ = ()
-    type = grammar.DATE
+    type: ClassVar[FieldType] = grammar.DATE
 
     def equals(self, moment: datetime) -> Filter[Noun]:
         """Match the second that this moment lies in."""
@@ -303,7 +303,7 @@ class TagsField(_Field[Noun]):
     """A field that holds a customer's tags."""
 
     __slots__ = ()
-    type = grammar.TAGS
+    type: ClassVar[FieldType] = grammar.TAGS
 
     def include(self, *tags: str | Tag) -> Filter[Noun]:
         """Match customers who have every one of these tags, and maybe others: several tags mean AND.
@@ -327,7 +327,7 @@ class RatingField(_Field[Noun]):
     """
 
     __slots__ = ()
-    type = grammar.RATING
+    type: ClassVar[FieldType] = grammar.RATING
 
     def equals(self, rating: Rating) -> Filter[Noun]:
         """Match this rating."""
