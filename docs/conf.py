@@ -2,6 +2,8 @@
 
 import builtins
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from sphinx import addnodes
@@ -14,7 +16,8 @@ author = "The helpcrunch_async developers"
 copyright = "2026, the helpcrunch_async developers"  # noqa: A001 - Sphinx's own name
 version = release = helpcrunch_async.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parent))  # for command_reference, beside this file
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_reference"]
 exclude_patterns = ["_build"]
 root_doc = "index"
 

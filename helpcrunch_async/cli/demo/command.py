@@ -17,16 +17,19 @@ from helpcrunch_async.cli.text import json_line
 
 def demo(
     *,
-    calls: Annotated[int, typer.Option(min=1, max=5000, help="Customers to fetch.")] = 400,
+    calls: Annotated[int, typer.Option(min=1, max=5000, metavar="N", help="Customers to fetch.")] = 400,
     rule: Annotated[
         Rule, typer.Option(help="How the server counts; HelpCrunch does not say how it does.")
     ] = Rule.FIXED,
     retry_after: Annotated[
         bool, typer.Option("--retry-after/--no-retry-after", help="Whether a 429 says when to come back.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Requests in a period.")] = 120,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Requests in a period.")] = 120,
     period: Annotated[
-        float, typer.Option(min=0.1, max=60.0, help="Seconds that stand for HelpCrunch's minute.")
+        float,
+        typer.Option(
+            min=0.1, max=60.0, metavar="SECONDS", help="Seconds that stand for HelpCrunch's minute."
+        ),
     ] = 3.0,
     as_json: AsJson = False,
     debug: Debug = False,
