@@ -3,6 +3,10 @@
 import csv
 import inspect
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 pytest.importorskip("typer")
 pytest.importorskip("rich")
 
-from cli.running import ABSENT, IDS, Run, ids_of, lines_of, write_ids
+from cli.running import ABSENT, IDS, Run, command, ids_of, lines_of, wait_for, write_ids
 
 from helpcrunch_async.testing import FakeHelpCrunch
 
@@ -79,9 +83,36 @@ def test_an_export_that_breaks_half_way_keeps_what_came(
     server.remove_customer(2_000_000_000)
     assert outcome.code == 1
     assert outcome.complaints[0].startswith(f"300 customers in {out}.part; ")
-    assert outcome.complaints[0].endswith("; not finished")
+    assert outcome.complaints[0].endswith("; not finished: the same command starts over")
     assert "not a page of Customer" in outcome.complaints[1]
     assert len(lines_of(tmp_path / "out.part")) == 300
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(
+    "signal_", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name
+)
+def test_an_export_that_is_killed_keeps_what_came_and_starts_over(
+    run: Run, server: FakeHelpCrunch, environment: dict[str, str], tmp_path: Path, signal_: signal.Signals
+) -> None:
+    """The old file stays until the new one is whole; what has arrived is beside it until then."""
+    (out := tmp_path / "out").write_bytes(b"old\n")
+    part = tmp_path / "out.part"
+    server.latency = 0.2
+    arguments = ("export", "customers", "--out", out)
+    with subprocess.Popen(command(*arguments), env={**os.environ, **environment}) as running:
+        wait_for(lambda: part.exists() and part.read_bytes().count(b"\n") >= 100)
+        running.send_signal(signal_)
+    assert running.returncode in {-signal_, 130}
+    assert out.read_bytes() == b"old\n"
+    arrived = [
+        json.loads(line)["id"] for line in part.read_bytes().splitlines(keepends=True) if line[-1] == 10
+    ]
+    assert 100 <= len(set(arrived)) == len(arrived) < len(IDS)
+    server.latency = 0.0
+    assert run(*arguments).code == 0
+    assert ids_of(out) == sorted(IDS)
+    assert not part.exists()
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def export(
     Conditions of messages are about their chats. Without --sort the oldest come first, which is the steadiest
     while others come and go; the messages of one chat come newest first.
 
-    The file appears under its name when it is whole; until then it is FILE.part.
+    The file appears under its name when it is whole; until then it is FILE.part, which stays when the run is
+    interrupted or fails. The same command then starts over and replaces it: unlike `fetch` it does not go on.
     """
 
     def work() -> ExitCode:

@@ -159,5 +159,6 @@ class Export:
             parts.append(f"{counted(len(self.codes), 'chat')} failed")
         parts.append(f"{counted(summary['requests'], 'request')} in {summary['seconds']:.1f} s")
         if not self.target.is_whole:
-            parts.append("not finished")
+            again = "" if self.target.rows.is_stdout else ": the same command starts over"
+            parts.append(f"not finished{again}")
         return "; ".join(parts)
