@@ -291,6 +291,14 @@ class Requester:
             else:
                 turn.accepted()
         except TransportError as error:
+            log.debug(
+                "%s /%s: %s in %.3f seconds, attempt %d",
+                request.method,
+                request.template,
+                type(error).__name__,
+                asyncio.get_running_loop().time() - started,
+                call.attempts,
+            )
             call.retry_after = None
             call.in_doubt = doubted or (error.sent and request.changes)
             raise

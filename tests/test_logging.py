@@ -5,7 +5,15 @@ import re
 
 import pytest
 
-from helpcrunch_async import UNLIMITED, HelpCrunchClient, NotFoundError, RateLimiter, RetryPolicy
+from helpcrunch_async import (
+    NO_RETRY,
+    UNLIMITED,
+    ConnectionFailedError,
+    HelpCrunchClient,
+    NotFoundError,
+    RateLimiter,
+    RetryPolicy,
+)
 from helpcrunch_async.testing import FakeHelpCrunch
 
 LINE = re.compile(r"GET /customers/\{id\}: (\d{3}) in \d+\.\d{3} seconds, attempt (\d), \d+ bytes")
@@ -30,6 +38,22 @@ async def test_each_request_has_a_line_at_debug(caplog: pytest.LogCaptureFixture
             await client.get_customer(8737844)
     matches = [LINE.fullmatch(line) for line in said(caplog, logging.DEBUG)]
     assert [match.groups() for match in matches if match] == [("502", "1"), ("200", "2"), ("404", "1")]
+
+
+async def test_a_request_without_an_answer_has_its_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    """The kind of failure stands where the status would; also of a last attempt, which no retry tells of."""
+    caplog.set_level(logging.DEBUG, "helpcrunch_async")
+    async with (
+        FakeHelpCrunch(1) as server,
+        HelpCrunchClient("key", base_url=server.url, retry=NO_RETRY) as client,
+    ):
+        server.fail_next(1, "disconnect")
+        with pytest.raises(ConnectionFailedError):
+            await client.get_customer(8737843)
+    (line,) = said(caplog, logging.DEBUG)
+    assert re.fullmatch(
+        r"GET /customers/\{id\}: ConnectionFailedError in \d+\.\d{3} seconds, attempt 1", line
+    )
 
 
 @pytest.mark.parametrize(

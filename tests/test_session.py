@@ -264,6 +264,31 @@ async def test_aiohttp_keeps_a_sessions_middlewares_where_we_read_them() -> None
         assert (middleware,) == tuple(session._middlewares)
 
 
+async def test_aiohttps_own_hooks_see_each_attempt() -> None:
+    """A TraceConfig is told of every request, repeated or not, and a middleware may change it: both come in
+    through the session factory, and nothing of ours is needed beside them."""
+    seen = []
+
+    async def note(_session: object, _context: object, params: aiohttp.TraceRequestEndParams) -> None:
+        seen.append((params.method, params.url.path, params.response.status))
+
+    async def name_the_team(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers["X-Team"] = "billing"
+        return await handler(request)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
+    session = partial(open_session, trace_configs=[trace], middlewares=[name_the_team])
+    retry = RetryPolicy(max_backoff=0.0)
+    async with FakeHelpCrunch(1) as server, client_of(server.url, session=session, retry=retry) as client:
+        server.fail_next(2, "503")
+        await client.get_customer(8737843)
+    assert seen == [("GET", "/v1/customers/8737843", status) for status in (503, 503, 200)]
+    assert [each.headers["x-team"] for each in server.requests] == ["billing"] * 3
+
+
 def _own_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password other\n")
