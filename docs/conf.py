@@ -61,6 +61,7 @@ pygments_dark_style = "monokai"
 
 _SECTION = re.compile(r"(Args|Raises|Returns|Yields|Attributes|Example|Note):")
 _QUOTED = re.compile(r"(`[^`]*`)")
+_CONSTANT = re.compile(r"= (_?[A-Z][A-Z_]+)\b")
 _NAME = re.compile(r"`[A-Za-z_][\w.]*`")
 _BUILTINS = frozenset(dir(builtins))
 
@@ -99,10 +100,22 @@ def _escape(line: str) -> str:
 def tidy_signature(  # noqa: PLR0917 - as above
     app: Sphinx, what: str, name: str, thing: Any, options: dict[str, bool], signature: str, result: str
 ) -> tuple[str, str] | None:
-    """Leave the arguments out where a class is a list of fields, each of which is listed below it."""
+    """Write defaults as readers know them: numbers for their names, and nothing of our imports.
+
+    Arguments are left out where a class is a list of fields, each of which is listed below it.
+    """
     if what in ("class", "exception") and hasattr(thing, "__attrs_attrs__"):
         return "", ""
-    return (signature.replace("_Unset.UNSET", "UNSET"), result) if signature else None
+    if not signature:
+        return None
+    module = sys.modules[thing.__module__]
+
+    def number_of(match: re.Match[str]) -> str:
+        value = getattr(module, match[1], None)
+        return f"= {value}" if isinstance(value, int | float) else match[0]
+
+    signature = _CONSTANT.sub(number_of, signature)
+    return signature.replace("_Unset.UNSET", "UNSET").replace("random_module.", "random."), result
 
 
 def leave_builtins(app: Sphinx, doctree: Any) -> None:

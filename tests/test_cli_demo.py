@@ -39,6 +39,16 @@ def test_demo_ends_by_itself_and_compares(run: Run, server: FakeHelpCrunch) -> N
     assert server.requests == []
 
 
+def test_demo_fits_a_narrow_terminal(run: Run) -> None:
+    """No word of it is broken, and no heading cut off."""
+    outcome = run("demo", "--calls=20", "--limit=20", "--period=0.2", env={"COLUMNS": "60"})
+    assert outcome.code == 0, outcome
+    _, _, table = outcome.out.decode().partition("\n 20 customers ")
+    words = table.split()
+    assert {"done", "lost", "rejected", "seconds", "budget", "get_customer,", "tenacity,"} <= set(words)
+    assert max(map(len, table.splitlines())) <= 60
+
+
 def test_demo_for_scripts(run: Run) -> None:
     """An object for each way, and no words around them."""
     outcome = run("demo", "--calls=20", "--limit=20", "--period=0.2", "--json")

@@ -17,6 +17,7 @@ from helpcrunch_async.cli.demo.tally import Tally
 
 _LINE_EVERY: Final = 2.0  # seconds, where there is no terminal
 _BAR_WIDTH: Final = 30
+_ALL_COLUMNS: Final = 76  # what they take; on a narrower terminal the least telling one is left out
 
 
 class Screen:
@@ -66,6 +67,11 @@ class Screen:
                 self._next_line += _LINE_EVERY
                 self._say_unless_live(_under_way(running))
 
+    def _fitting(self, *headings: str, least_telling: str) -> Sequence[str]:
+        if self._console.width >= _ALL_COLUMNS:
+            return headings
+        return [each for each in headings if each != least_telling]
+
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False)
 
@@ -76,20 +82,22 @@ class Screen:
     def _draw(self) -> RenderableType:
         table = Table(expand=False, box=None, pad_edge=False)
         table.add_column("", no_wrap=True)
-        for heading in ("done", "waiting", "rejected", "lost", "seconds"):
+        headings = self._fitting("done", "waiting", "rejected", "lost", "seconds", least_telling="waiting")
+        for heading in headings:
             table.add_column(heading, justify="right", no_wrap=True)
         for tally in self._tallies:
             if tally.state == "to come":
                 table.add_row(Text(tally.name, style="dim"))
                 continue
-            table.add_row(
-                Text(tally.name, style="bold" if tally.state == "running" else ""),
-                Text(f"{tally.done:,}", style="green"),
-                f"{tally.waiting:,}",
-                Text(f"{tally.rejected:,}", style="yellow" if tally.rejected else ""),
-                Text(f"{tally.lost:,}", style="red" if tally.lost else ""),
-                f"{tally.seconds:.1f}",
-            )
+            cells: dict[str, RenderableType] = {
+                "done": Text(f"{tally.done:,}", style="green"),
+                "waiting": f"{tally.waiting:,}",
+                "rejected": Text(f"{tally.rejected:,}", style="yellow" if tally.rejected else ""),
+                "lost": Text(f"{tally.lost:,}", style="red" if tally.lost else ""),
+                "seconds": f"{tally.seconds:.1f}",
+            }
+            name = Text(tally.name, style="bold" if tally.state == "running" else "")
+            table.add_row(name, *(cells[each] for each in headings))
         return Group(Text(), table, Text(), self._draw_spending())
 
     def _draw_spending(self) -> RenderableType:
@@ -109,19 +117,22 @@ class Screen:
         plan = self._plan
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
         table.add_column(f"{plan.calls:,} customers", overflow="fold")
-        for heading in ("done", "lost", "requests", "rejected", "seconds", "budget"):
+        headings = self._fitting(
+            "done", "lost", "requests", "rejected", "seconds", "budget", least_telling="requests"
+        )
+        for heading in headings:
             table.add_column(heading, justify="right", no_wrap=True)
         for tally in self._tallies:
             rejected = tally.rejected / tally.requests if tally.requests else 0.0
-            table.add_row(
-                tally.name,
-                f"{tally.done:,}",
-                Text(f"{tally.lost:,}", style="red" if tally.lost else ""),
-                f"{tally.requests:,}",
-                Text(f"{rejected:.0%}", style="yellow" if tally.rejected else ""),
-                f"{tally.seconds:.1f}",
-                f"{tally.share_of_budget(plan.limit, plan.period):.0%}",
-            )
+            cells: dict[str, RenderableType] = {
+                "done": f"{tally.done:,}",
+                "lost": Text(f"{tally.lost:,}", style="red" if tally.lost else ""),
+                "requests": f"{tally.requests:,}",
+                "rejected": Text(f"{rejected:.0%}", style="yellow" if tally.rejected else ""),
+                "seconds": f"{tally.seconds:.1f}",
+                "budget": f"{tally.share_of_budget(plan.limit, plan.period):.0%}",
+            }
+            table.add_row(tally.name, *(cells[each] for each in headings))
         self._console.print(table)
         self._console.print(self._notes())
 
