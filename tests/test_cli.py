@@ -231,12 +231,20 @@ def test_no_network_is_told_once(run: Run) -> None:
     assert outcome.complaints == ["HelpCrunch cannot be reached: no connection: Connection refused"]
 
 
+QUICK_DEMO = ["demo", "--calls=5", "--limit=5", "--period=0.1"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_output_that_cannot_be_written_is_told(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["get", str(IDS[0])], ["doctor"], QUICK_DEMO, ["sandbox", "--port=0"], ["--help"]],
+    ids=lambda each: each[0],
+)
+def test_output_that_cannot_be_written_is_told(environment: dict[str, str], arguments: list[str]) -> None:
     """In one line, and without a word of the interpreter's own when it ends."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            command("get", IDS[0]),
+            command(*arguments),
             stdout=full,
             stderr=subprocess.PIPE,
             env={**os.environ, **environment},
@@ -248,10 +256,13 @@ def test_output_that_cannot_be_written_is_told(environment: dict[str, str]) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of the shell")
-def test_a_reader_that_leaves_early_is_no_error(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["get", *map(str, IDS[:200])], ["doctor"], QUICK_DEMO, ["--help"]], ids=lambda each: each[0]
+)
+def test_a_reader_that_leaves_early_is_no_error(environment: dict[str, str], arguments: list[str]) -> None:
     """As with `| head -1`: nothing on stderr."""
     with subprocess.Popen(
-        command("get", *IDS[:200]),
+        command(*arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},
@@ -262,3 +273,17 @@ def test_a_reader_that_leaves_early_is_no_error(environment: dict[str, str]) -> 
         complaints = running.stderr.read()
     assert complaints == b""
     assert running.returncode == 141
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
+def test_a_closed_stdout_is_told(environment: dict[str, str]) -> None:
+    """As with `>&-`: what was asked for cannot be given."""
+    for arguments in (["get", IDS[0]], ["doctor"], ["doctor", "--json"]):
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" >&-', "sh", *command(*arguments)],
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+            check=False,
+            timeout=30,
+        )
+        assert (done.returncode, done.stderr) == (2, b"helpcrunch: cannot write stdout: it is closed\n")

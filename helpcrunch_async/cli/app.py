@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from helpcrunch_async import __version__
+from helpcrunch_async.cli import stdout
 from helpcrunch_async.cli.demo.command import demo
 from helpcrunch_async.cli.doctor.command import doctor
 from helpcrunch_async.cli.exits import EXIT_CODES, ExitCode
@@ -31,7 +32,13 @@ class _Group(TyperGroup):
             code = super().main(args, standalone_mode=False, **options)
         except typer.Abort:
             code = ExitCode.INTERRUPTED
+        except SystemExit as leaving:
+            # so rich, which also draws the help, ends a program when nobody reads what it prints
+            code = ExitCode.BROKEN_PIPE if isinstance(leaving.__context__, BrokenPipeError) else leaving.code
         except Exception as error:
+            if stdout.is_full(error):
+                complain(str(stdout.refusal(error)))
+                raise SystemExit(ExitCode.USAGE) from None
             # typer brings its own copy of click from some version on, so the class has no one address
             code = getattr(error, "exit_code", None)
             if code is None or not hasattr(error, "format_message"):

@@ -56,7 +56,9 @@ def run(work: Callable[[], ExitCode], *, debug: bool) -> NoReturn:
     except HelpCrunchError as error:
         reason = reason_of(error)
         code = _told(reason.words, exit_code_of([reason.code]), debug=debug)
-    except Exception as error:  # noqa: BLE001 - a bug of ours: the user gets a line, with --debug everything
+    except Exception as error:  # a bug of ours: the user gets a line, with --debug everything
+        if stdout.is_full(error):
+            raise  # what parts print by themselves; told where their help is, which fails alike
         line = f"internal error: {type(error).__name__}: {error} (--debug shows more)"
         code = _told(line, ExitCode.FAILED, debug=debug)
     raise typer.Exit(code)

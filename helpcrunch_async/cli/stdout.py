@@ -1,11 +1,14 @@
 """What goes to stdout, and whether anybody looks at it."""
 
+import errno
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Final, TextIO, TypeGuard
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -25,7 +28,7 @@ def put(line: bytes) -> None:
     try:
         sys.stdout.buffer.write(line)
     except OSError as error:
-        raise _told(error) from None
+        raise refusal(error) from None
 
 
 def flush() -> None:
@@ -34,10 +37,16 @@ def flush() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        raise _told(error) from None
+        raise refusal(error) from None
 
 
-def _told(error: OSError) -> Exception:
+def is_full(error: BaseException) -> TypeGuard[OSError]:
+    """Tell whether printing failed for want of room; what fails in writing a file is a CommandError."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
+def refusal(error: OSError) -> Exception:
+    """Give the error that ends the command when stdout takes no more."""
     silence()
     if isinstance(error, BrokenPipeError):
         return error

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -91,7 +90,7 @@ def _show(findings: Sequence[Finding]) -> None:
     if not stdout.is_terminal(sys.stdout):
         for each in findings:
             advice = f" -> {each.advice}" if each.advice else ""
-            typer.echo(f"{each.state.value:4}  {each.what:16}  {printable(each.words)}{advice}")
+            stdout.put(f"{each.state.value:4}  {each.what:16}  {printable(each.words)}{advice}\n".encode())
         return
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
