@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from attrs import frozen
 from yarl import URL
 
@@ -55,7 +57,7 @@ def open_session(
             header `Authorization`.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=ssl, keepalive_timeout=_KEEP_ALIVE),
+        connector=_Connector(limit=0, ssl=ssl, keepalive_timeout=_KEEP_ALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=trust_env,
         proxy=proxy,
@@ -63,6 +65,31 @@ def open_session(
         trace_configs=list(trace_configs),
         middlewares=tuple(middlewares),
     )
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Drops kept connections on which something came unasked: it would be taken for the next answer."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own argument
+    ) -> Connection:
+        """Give a connection to send a request over.
+
+        Raises:
+            _AnsweredBeforeError: it is one of these; it is closed.
+        """
+        connection = await super().connect(req, traces, timeout)
+        if connection.protocol is not None and connection.protocol.should_close:
+            connection.close()
+            raise _AnsweredBeforeError
+        return connection
+
+
+class _AnsweredBeforeError(aiohttp.ClientConnectionError):
+    """Something came over the connection before a request was sent."""
 
 
 def borrow_session(session: aiohttp.ClientSession) -> SessionFactory:
@@ -216,15 +243,22 @@ def _timed_out(error: TimeoutError, timeout: float) -> _Failure:
     return _Failure(RequestTimeoutError, f"no whole reply within {timeout:g} seconds")
 
 
+_NEVER_SENT: Final[Mapping[type[Exception], str]] = {
+    aiohttp.ClientConnectorDNSError: "the host name could not be resolved",
+    aiohttp.ClientSSLError: "the TLS handshake failed",
+    _ProxyRefusedError: "the proxy refused the connection",
+    _AnsweredBeforeError: "the connection was answered before it was asked",
+}
+
+
 def _failure_of(error: Exception) -> _Failure:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
         return _Failure(
             ConnectionFailedError, "the server's certificate is not valid", sent=False, permanent=True
         )
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return _Failure(ConnectionFailedError, "the host name could not be resolved", sent=False)
-    if isinstance(error, aiohttp.ClientSSLError):
-        return _Failure(ConnectionFailedError, "the TLS handshake failed", sent=False)
+    for kind, what in _NEVER_SENT.items():
+        if isinstance(error, kind):
+            return _Failure(ConnectionFailedError, what, sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno  # asyncio's own text names the address instead of the reason
         reason = os.strerror(number) if number else "not possible"
@@ -242,8 +276,6 @@ def _failure_of(error: Exception) -> _Failure:
             sent=False,
             permanent=True,
         )
-    if isinstance(error, _ProxyRefusedError):
-        return _Failure(ConnectionFailedError, "the proxy refused the connection", sent=False)
     if isinstance(error, _NotHTTPError | aiohttp.ClientResponseError):
         # aiohttp gives these a status of its own making; no reply had one
         return _Failure(TransportError, "the reply is not HTTP")

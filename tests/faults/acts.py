@@ -43,6 +43,27 @@ async def read_and_write(client: HelpCrunchClient, stage: Stage) -> None:
     await send(client, CREATION)
 
 
+async def _read_and_see_more_come(client: HelpCrunchClient, stage: Stage) -> None:
+    await read(client, stage)
+    assert stage.session.session is not None
+    connector: Any = stage.session.session.connector
+    [[(kept, _)]] = connector._conns.values()
+    while not kept.should_close:  # noqa: ASYNC110 - the connection has no event for it
+        await asyncio.sleep(0)
+
+
+async def read_once_it_was_answered_again(client: HelpCrunchClient, stage: Stage) -> None:
+    """Get a customer over a connection that brought more than was asked for."""
+    await _read_and_see_more_come(client, stage)
+    await read(client, stage)
+
+
+async def write_once_it_was_answered_again(client: HelpCrunchClient, stage: Stage) -> None:
+    """Create a customer over a connection that brought more than was asked for."""
+    await _read_and_see_more_come(client, stage)
+    assert await send(client, CREATION) == {"id": 7, "email": "mara.quill@customer.example"}
+
+
 async def cancelled_in_line(client: HelpCrunchClient, _: Stage) -> None:
     """Cancel a call that waits for its turn."""
     limiter = requester_of(client)._limiter

@@ -94,6 +94,15 @@ async def echo_of_ids(exchange: Exchange) -> None:
     await exchange.writer.drain()
 
 
+async def answer_again_later(exchange: Exchange) -> None:
+    """Answer, and when that is read, answer once more with another customer."""
+    exchange.writer.write(KEPT)
+    await exchange.writer.drain()
+    await asyncio.sleep(0.02)
+    exchange.writer.write(http(b'{"id": 8}', connection="keep-alive"))
+    await exchange.writer.drain()
+
+
 async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer the beginning of a TLS handshake in plain HTTP."""
     await reader.read(1000)

@@ -5,7 +5,7 @@ import json
 from typing import Final
 
 from faults import acts
-from faults.behaviours import GOOD, KEPT, close, echo_of_ids, hang, http, refusal, stall
+from faults.behaviours import GOOD, KEPT, answer_again_later, close, echo_of_ids, hang, http, refusal, stall
 from faults.case import Fault, Special
 from faults.stages import answering
 from helpcrunch_async import ClientClosedError, ConnectionFailedError, DecodeError, RateLimitError
@@ -42,6 +42,20 @@ FAULTS: Final = (
                 "broke",
                 requests=2,
                 in_doubt=True,
+            ),
+            Special(
+                "answered once more while idle",
+                answering(answer_again_later, GOOD, keep_alive=True),
+                acts.read_once_it_was_answered_again,
+                "the customer, over a new connection: what came unasked is nobody's answer",
+                requests=2,
+            ),
+            Special(
+                "answered once more while idle, then a change",
+                answering(answer_again_later, GOOD, keep_alive=True),
+                acts.write_once_it_was_answered_again,
+                "the answer to the change, which was sent once",
+                requests=2,
             ),
         ),
     ),
