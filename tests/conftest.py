@@ -1,10 +1,12 @@
 """What several test files share: sample bodies, mocked replies of aiohttp, and a Redis of our own."""
 
+import ctypes
 import json
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -79,6 +81,15 @@ async def call() -> AsyncIterator[Callable[..., Awaitable[tuple[int, Any]]]]:
         yield call_server
 
 
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before there is anything to fork
+
+
+def _end_with_parent() -> None:
+    """Have Linux kill this process when the one that started it is gone, even if that was killed itself."""
+    if _LIBC is not None:
+        _LIBC.prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+
 class RedisServer:
     """A redis-server of our own on a loopback port, which can be stopped, paused and started again."""
 
@@ -94,7 +105,13 @@ class RedisServer:
         """Start it, with nothing remembered, and wait until it answers."""
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *options]
         with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only sets a flag of the kernel's
+            )
         deadline = time.monotonic() + 20
         while not self.answers():
             assert self._process.poll() is None, (self._folder / "redis.log").read_text()
