@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-lowest check lint docs dist bench audit fuzz mutants format clean docs/faults.md
+.PHONY: demo test test-lowest check lint docs dist bench audit fuzz mutants soak format clean docs/faults.md
 
 demo: $(VENV)/.demo
 	$(BIN)/helpcrunch demo
@@ -60,6 +60,12 @@ mutants: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group mutants
 	$(BIN)/mutmut run $(MUTANTS)
 	$(BIN)/mutmut results
+
+# some minutes; SEED=n repeats one, as far as the order in which requests arrive allows
+IDS := 100000
+SEED :=
+soak: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -W error -m soak --ids $(IDS) $(if $(SEED),--seed $(SEED))
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,5 @@
+"""Run as a program: `python -m soak`."""
+
+from soak.program import main
+
+main()
