@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from helpcrunch_async import UNLIMITED, Customer, HelpCrunchClient, RateLimiter, RetryPolicy
+from helpcrunch_async import NO_RETRY, UNLIMITED, Customer, HelpCrunchClient, RateLimiter, RetryPolicy
 from helpcrunch_async.endpoints import GET_CUSTOMER
 from helpcrunch_async.protocol import Reply, check_api_key
 from helpcrunch_async.rate_limit import Limiter
@@ -165,6 +165,18 @@ async def test_no_more_requests_are_on_the_wire_than_allowed() -> None:
             await asyncio.gather(*(client.get_customer(8737843) for _ in range(20)))
             watcher.cancel()
         assert most == 3
+
+
+async def test_waiting_for_a_place_on_the_wire_is_not_part_of_an_attempt() -> None:
+    """`timeout` begins when the request may be sent: a call behind four slow ones has all of it."""
+    async with (
+        FakeHelpCrunch(5, latency=0.5) as server,
+        HelpCrunchClient(
+            "key", base_url=server.url, rate_limiter=UNLIMITED, max_in_flight=1, timeout=2.0, retry=NO_RETRY
+        ) as client,
+    ):
+        found = await asyncio.gather(*(client.get_customer(8737843) for _ in range(5)))
+    assert [customer.id for customer in found] == [8737843] * 5
 
 
 async def test_order_is_first_come_first_served() -> None:

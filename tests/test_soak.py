@@ -159,5 +159,5 @@ def test_the_program_tells_and_fails(capsys: pytest.CaptureFixture[str]) -> None
         main(["--seed", "7", "--ids", "20"])
     said = capsys.readouterr().out
     assert left.value.code == 1
-    assert said.startswith("seed 7, 20 ids by each of 9 routes\n")
+    assert said.startswith("seed 7, 20 ids by each route, 2 to change\n")
     assert "BROKEN: never thrown: " in said

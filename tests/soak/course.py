@@ -31,6 +31,7 @@ class Plan:
 
     seed: int
     ids: int = 100_000
+    one_change_in: int = 1  # ids; all others are only read
     shares: Shares = field(factory=lambda: Shares(of_singles=2.0, of_pages=25.0))
     timeout: float = 1.0  # seconds for an attempt; silence takes that long
     ends_after: float = 3_600.0  # seconds, whatever is left to do
@@ -110,6 +111,8 @@ class _Walk:
         ids = list(range(account.listed) if route.lists else range(1, account.size + 1))
         if not route.lists:
             random.Random(self.soak.plan.seed).shuffle(ids)
+        if route.changes:
+            del ids[len(ids) // self.soak.plan.one_change_in :]
         pulses = []
         async with AsyncExitStack() as stack:
             lasting = await stack.enter_async_context(self._client(limiter)) if route.lasts else None

@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from soak import report
 from soak.course import Plan, Soak
 from soak.ledger import Broken
-from soak.routes import ROUTES
+
+_ONE_CHANGE_IN: Final = 10  # a change is a request of its own, and more of them show nothing new
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,9 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--ids", type=int, default=100_000)
     given = parser.parse_args(arguments)
-    plan = Plan(given.seed, given.ids)
+    plan = Plan(given.seed, given.ids, one_change_in=_ONE_CHANGE_IN)
     soak = Soak(plan)
-    _say(f"seed {plan.seed}, {plan.ids:,} ids by each of {len(ROUTES)} routes\n\n{report.HEADING}")
+    changed = plan.ids // plan.one_change_in
+    _say(f"seed {plan.seed}, {plan.ids:,} ids by each route, {changed:,} to change\n\n{report.HEADING}")
     began = time.monotonic()
     with _unraisable(soak.broken):
         asyncio.run(soak.run(tell=lambda leg: _say(report.of_leg(leg))))

@@ -66,7 +66,8 @@ class Route:
     lasts: bool = True  # one client goes all the way; otherwise each thousand ids have one
     options: dict[str, Any] = field(factory=dict)
     lists: bool = False  # ids come from a listing: those that exist
-    events: bool = False  # it must do nothing twice
+    changes: bool = False
+    events: bool = False  # changes that must not be made twice
 
 
 async def _outcome_of(spell: Spell, call: Coroutine[Any, Any, Any]) -> Any:
@@ -229,6 +230,6 @@ ROUTES: Final = (
     Route("stream_customers", _stream, paced, lasts=False),
     Route("list_customers", partial(_walk_a_listing, search=False), paced, lists=True),
     Route("search_customers", partial(_walk_a_listing, search=True), paced, lists=True),
-    Route("update_customer", partial(_change, call=_update), paced),
-    Route("create_event", partial(_change, call=_record), paced, events=True),
+    Route("update_customer", partial(_change, call=_update), paced, changes=True),
+    Route("create_event", partial(_change, call=_record), paced, changes=True, events=True),
 )
