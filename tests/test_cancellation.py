@@ -77,6 +77,27 @@ async def walk(client: HelpCrunchClient) -> None:
     assert len(await client.list_customers().to_list()) == 250
 
 
+async def walk_ahead(client: HelpCrunchClient) -> None:
+    """Consume slowly, while the next page is fetched."""
+    rows = 0
+    async for _ in client.list_customers().prefetch():
+        rows += 1
+        if rows % 60 == 0:
+            await asyncio.sleep(0.02)
+    assert rows == 250
+
+
+async def update(client: HelpCrunchClient) -> None:
+    assert (await client.update_customer(7, name="Mara")).id == 7
+
+
+async def update_many(client: HelpCrunchClient) -> None:
+    outcomes = await client.batch_update_customers([{"customer": each, "name": "M"} for each in range(1, 25)])
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+
+
 def paced() -> Limiter:
     return RateLimiter(4, 1.0, burst=1, random=_half)
 
@@ -104,6 +125,10 @@ WORKS = [
     Work("stream_customers, with patience", stream, options={"max_wait": 50.0}),
     Work("list_customers", walk),
     Work("list_customers, retrying", walk, faults=(503, 429)),
+    Work("list_customers, one page ahead", walk_ahead),
+    Work("list_customers, one page ahead, retrying", walk_ahead, faults=(503, 429)),
+    Work("update_customer, retrying", update, faults=(503, 429, 0)),
+    Work("batch_update_customers", update_many, faults=(503,)),
 ]
 EACH_WORK = [pytest.param(work, id=work.name) for work in WORKS]
 

@@ -103,6 +103,17 @@ async def test_connections_are_kept_and_used_again() -> None:
         assert (len(server.requests), server.connections) == (3, 1)
 
 
+async def test_connections_are_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has been idle is given up before a common server would close it under a request."""
+    assert session_module._KEEP_ALIVE < 15  # aiohttp's own
+    monkeypatch.setattr(session_module, "_KEEP_ALIVE", 0.01)
+    async with FaultServer(KEPT, keep_alive=True) as server, client_of(server.url) as client:
+        await client.get_customer(7)
+        await asyncio.sleep(0.1)
+        await client.get_customer(7)
+        assert (len(server.requests), server.connections) == (2, 2)
+
+
 async def test_what_goes_over_the_wire() -> None:
     """The path is sent as built, and the key, the library's name and what is accepted go along, once each."""
     async with FaultServer(GOOD) as server, client_of(server.url) as client:
