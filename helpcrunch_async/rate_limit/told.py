@@ -109,7 +109,7 @@ class ToldPace:
         return now >= self._next - _EARLY - INSTANT
 
     def _may_lump(self, priority: Priority, lump: int, in_flight: int) -> bool:
-        return self._fits(priority, lump) and (in_flight < int(self._width) or not in_flight)
+        return self._fits(priority, lump) and in_flight < int(self._width)
 
     def _fits(self, priority: Priority, lump: int) -> bool:
         # As much goes ahead as there is credit for, the rest evenly after it. But if the work exceeds the

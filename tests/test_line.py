@@ -1,0 +1,130 @@
+"""Who is next: order within a lane, turns between the lanes, and how many go first."""
+
+from typing import get_args
+
+import pytest
+
+from helpcrunch_async.rate_limit.line import PRIORITIES, Line, Place, Priority
+from helpcrunch_async.rate_limit.schedule import places_ahead
+
+LANES: dict[str, Priority] = {"i": "interactive", "b": "bulk"}
+
+
+def line_of(lanes: str) -> tuple[Line, list[Place]]:
+    """A line that somebody joined for each letter, in that order."""
+    line, places = Line(), [Place(number, LANES[lane]) for number, lane in enumerate(lanes, 1)]
+    for place in places:
+        line.join(place)
+    return line, places
+
+
+def test_the_lanes_are_the_priorities() -> None:
+    """What a caller may name is what there is."""
+    assert get_args(Priority) == PRIORITIES
+
+
+def test_counts_who_waits() -> None:
+    """Those who left or were served are not counted, in neither lane."""
+    line, places = line_of("ibbb")
+    assert (len(line), line.waiting("interactive"), line.waiting("bulk")) == (4, 1, 3)
+    assert all(place.waiting for place in places)
+    line.leave(places[1])
+    assert (len(line), line.waiting("interactive"), line.waiting("bulk")) == (3, 1, 2)
+    line.take("interactive")
+    assert (len(line), line.waiting("interactive"), line.waiting("bulk")) == (2, 0, 2)
+    assert [place.waiting for place in places] == [False, False, True, True]
+
+
+def test_serves_a_lane_in_the_order_of_arrival() -> None:
+    """Who comes back goes before all who came later, and who left is passed over."""
+    line, places = line_of("b" * 6)
+    assert line.take("bulk") is places[0]
+    line.leave(places[1])
+    line.leave(places[2])
+    line.join(places[0])
+    assert [line.take("bulk").number for _ in range(4)] == [1, 4, 5, 6]
+    assert not line
+
+
+def test_tells_the_first_of_a_lane_without_taking_it() -> None:
+    """Nobody, when all have left."""
+    line, places = line_of("bbbi")
+    assert line.first("bulk") is places[0]
+    line.leave(places[0])
+    line.leave(places[1])
+    assert line.first("bulk") is places[2]
+    line.leave(places[2])
+    assert line.first("bulk") is None
+    assert len(line) == 1
+
+
+def test_lists_everybody_first_come_first() -> None:
+    """Over both lanes, without those who left."""
+    line, places = line_of("bibi")
+    line.leave(places[2])
+    line.join(Place(0, "interactive"))
+    assert [place.number for place in line.everybody()] == [0, 1, 2, 4]
+
+
+def test_a_lane_does_not_grow_with_those_who_left_it() -> None:
+    """A thousand callers who give up behind one who waits do not stay, and the order of the rest holds."""
+    line, places = line_of("i" * 1_000)
+    for place in places[:997]:
+        line.leave(place)
+    assert len(line._lanes["interactive"]) <= 2 * 3 + 64
+    assert [line.take("interactive").number for _ in range(3)] == [998, 999, 1000]
+
+
+def test_a_lane_is_not_swept_for_a_few_who_left_it() -> None:
+    """Sixty-four may stay, and as many as half of the lane: sweeping costs as much as the lane is long."""
+    line, places = line_of("i" * 66)
+    for place in places[:64]:
+        line.leave(place)
+    assert len(line._lanes["interactive"]) == 66
+    line.leave(places[64])
+    assert len(line._lanes["interactive"]) == 66
+    line.leave(places[65])
+    assert line._lanes["interactive"] == []
+
+
+def served(line: Line, turns: int) -> str:
+    """Take turns as they fall to the lanes; a letter for each."""
+    return "".join(line.take(line.next_priority()).priority[0] for _ in range(turns))
+
+
+def test_three_turns_are_interactive_and_one_is_bulk_while_both_wait() -> None:
+    """When only one lane waits, it has every turn."""
+    line, _ = line_of("b" * 4 + "i" * 10)
+    assert served(line, 14) == "iiibiiibiiibib"
+
+
+def test_interactive_turns_that_nobody_waited_behind_owe_bulk_work_nothing() -> None:
+    """Bulk work that has just come waits for three turns like any other."""
+    line, _ = line_of("i" * 12)
+    assert served(line, 5) == "iiiii"
+    line.join(Place(13, "bulk"))
+    assert served(line, 8) == "iiibiiii"
+
+
+@pytest.mark.parametrize(
+    ("priority", "interactive", "bulk", "ahead"),
+    [
+        ("interactive", 1, 0, 0),
+        ("interactive", 1, 9, 0),
+        ("interactive", 3, 9, 2),
+        ("interactive", 4, 9, 4),  # three of its own lane, and one bulk turn
+        ("interactive", 10, 9, 12),
+        ("interactive", 10, 2, 11),  # no more bulk turns than bulk work
+        ("bulk", 0, 1, 0),
+        ("bulk", 2, 1, 2),
+        ("bulk", 9, 1, 3),  # at most three interactive turns for each bulk turn
+        ("bulk", 9, 3, 11),
+        ("bulk", 4, 3, 6),
+    ],
+)
+def test_counts_who_goes_before_the_last_of_a_lane(
+    priority: Priority, interactive: int, bulk: int, ahead: int
+) -> None:
+    """As the lanes take turns; whoever came back is at the head."""
+    assert ahead == places_ahead(Place(1, priority), interactive, bulk)
+    assert places_ahead(Place(1, priority, returning=True), interactive, bulk) == 0
