@@ -3,13 +3,14 @@
 import asyncio
 import gc
 from collections.abc import Callable, Coroutine
+from functools import partial
 from random import Random
 from typing import Any
 
 import pytest
 
 from helpcrunch_async import UNLIMITED, RateLimiter
-from helpcrunch_async.rate_limit import Priority, TurnRefusedError, limiter_of_account
+from helpcrunch_async.rate_limit import Priority, Statistics, TurnRefusedError, limiter_of_account
 from helpcrunch_async.testing import (
     FixedWindow,
     InterpolatedWindow,
@@ -399,6 +400,196 @@ def test_nonsense_numbers_are_refused(arguments: dict[str, Any], error: type[Exc
     """A clear error at construction, not a limiter that never lets anybody pass."""
     with pytest.raises(error):
         RateLimiter(**arguments)
+
+
+def test_is_idle_once_nothing_has_happened_for_a_period() -> None:
+    """Nobody waits, no turn is used, none was for a period, and no pause has been over for less than one."""
+
+    async def main() -> None:
+        limiter = RateLimiter(1, 10.0)
+        assert limiter.is_idle()
+        turn = await limiter.turn()
+        await asyncio.sleep(20)
+        assert not limiter.is_idle(), "a turn is being used"
+        turn.accepted()
+        assert limiter.is_idle()
+        turn = await limiter.turn()
+        turn.accepted()
+        assert not limiter.is_idle()
+        await asyncio.sleep(9.9)
+        assert not limiter.is_idle()
+        await asyncio.sleep(0.2)
+        assert limiter.is_idle()
+        (await limiter.turn()).rejected(20.0)
+        await asyncio.sleep(29.9)
+        assert not limiter.is_idle(), "the pause was over ten seconds ago"
+        await asyncio.sleep(0.2)
+        assert limiter.is_idle()
+        waiting = asyncio.create_task(limiter.turn())
+        await asyncio.sleep(0)
+        assert not limiter.is_idle()
+        (await waiting).accepted()
+
+    run_in_virtual_time(main())
+
+
+def test_statistics_tell_the_moment() -> None:
+    """Who waits, who is on the wire, how long a pause still lasts and what is believed."""
+
+    async def main() -> None:
+        limiter = RateLimiter(120, 60.0)
+        assert limiter.statistics == Statistics(0, 0, 0, 0, 0.0, 2.0)
+        turns = [await limiter.turn() for _ in range(4)]
+        await asyncio.sleep(1)
+        turns[0].rejected(9.0)
+        turns[1].accepted()
+        turns[2].release()
+        waiting = asyncio.create_task(limiter.turn())
+        await asyncio.sleep(2)
+        assert limiter.statistics == Statistics(4, 1, 1, 1, 7.0, 2.0)
+        await asyncio.sleep(7.5)
+        assert limiter.statistics == Statistics(5, 1, 0, 2, 0.0, 2.0)
+        (await waiting).accepted()
+        assert limiter.statistics.paused_for == 0
+
+    run_in_virtual_time(main())
+
+
+def test_only_the_first_word_on_a_turn_counts() -> None:
+    """Whatever is said after it changes nothing."""
+
+    async def main() -> None:
+        limiter = RateLimiter()
+        for first in ("accepted", "release", "rejected"):
+            turn = await limiter.turn()
+            if first == "rejected":
+                turn.rejected(0.5)
+            else:
+                getattr(turn, first)()
+            told = limiter.statistics
+            turn.rejected(99.0)
+            turn.accepted()
+            turn.release()
+            assert limiter.statistics == told
+
+    run_in_virtual_time(main())
+
+
+def test_again_gives_the_turn_back_that_nobody_reported() -> None:
+    """It is not in use while its caller waits for another one."""
+
+    async def main() -> None:
+        limiter = RateLimiter(1, 10.0)
+        turn = await limiter.turn()
+        again = asyncio.create_task(turn.again())
+        await asyncio.sleep(1)
+        assert (limiter.statistics.in_flight, limiter.statistics.waiting) == (0, 1)
+        await again
+        assert (limiter.statistics.in_flight, limiter.statistics.waiting) == (1, 0)
+        turn.accepted()
+
+    run_in_virtual_time(main())
+
+
+def test_again_has_its_own_patience() -> None:
+    """A call that was rejected is refused another turn when that is too far away, and says how far."""
+
+    async def main() -> None:
+        limiter = RateLimiter()
+        turn = await limiter.turn()
+        turn.rejected(30.0)
+        with pytest.raises(TurnRefusedError) as refused:
+            await turn.again(max_wait=29.0)
+        assert refused.value.retry_after == pytest.approx(30.0)
+        assert now() == 0
+        assert limiter.statistics.waiting == 0
+        await turn.again(max_wait=31.0)
+        assert now() == pytest.approx(30.0)
+        turn.accepted()
+
+    run_in_virtual_time(main())
+
+
+def test_a_wait_that_turns_out_too_long_says_how_long_it_would_have_been() -> None:
+    """From the moment of giving up."""
+
+    async def main() -> None:
+        limiter = RateLimiter(2, 10.0)
+        probe = await limiter.turn()
+        probe.rejected(2.0)
+        probe = await limiter.turn()
+        waiting = asyncio.create_task(limiter.turn(max_wait=12.0))
+        await asyncio.sleep(1)
+        probe.rejected(50.0)
+        with pytest.raises(TurnRefusedError) as refused:
+            await waiting
+        assert now() == pytest.approx(14.0)
+        assert refused.value.retry_after == pytest.approx(53.0 - 14.0, abs=1.0)
+        assert limiter._room._timer is None
+
+    run_in_virtual_time(main())
+
+
+def test_discovering_is_told_nothing() -> None:
+    """And looks like it."""
+    limiter = RateLimiter.discover()
+    assert limiter.limit is None
+    assert limiter.paces
+    assert repr(limiter) == "RateLimiter.discover()"
+    assert limiter.statistics.rate == 5.0
+
+
+def test_the_jitter_of_pauses_is_what_was_given() -> None:
+    """For tests, and for programs that draw all their chance from one seed."""
+
+    async def main() -> None:
+        for make in (RateLimiter, RateLimiter.discover):
+            pauses = []
+            for jitter in (0.0, 1.0):
+                limiter = make(random=partial(float, jitter))
+                (await limiter.turn()).rejected(None)
+                pauses.append(limiter.statistics.paused_for)
+            assert pauses[1] / pauses[0] == pytest.approx(1.15 / 0.85)
+
+    run_in_virtual_time(main())
+
+
+def test_shows_what_it_was_told() -> None:
+    """Where it was told something."""
+    assert repr(RateLimiter()) == "RateLimiter(limit=120, period=60)"
+    assert repr(RateLimiter(5, 0.5)) == "RateLimiter(limit=5, period=0.5)"
+    assert repr(UNLIMITED) == "UNLIMITED"
+    assert (RateLimiter(5).limit, RateLimiter(5).period) == (5, 60.0)
+
+
+def test_says_what_the_largest_burst_is() -> None:
+    """The limit itself is one."""
+    RateLimiter(5, burst=5)
+    with pytest.raises(ValueError, match="burst is at most the limit, 5, not 6"):
+        RateLimiter(5, burst=6)
+
+
+def test_callers_of_a_loop_that_has_ended_hold_no_turn_in_the_next() -> None:
+    """Whether they waited or were on the wire; only in a loop that still runs they are in the way."""
+    limiter = RateLimiter(2, 0.2)
+
+    async def leave() -> None:
+        for _ in range(2):
+            await limiter.turn()
+        waiting = asyncio.ensure_future(limiter.turn())
+        await asyncio.sleep(0)
+        assert limiter.statistics.waiting == 1
+        waiting.cancel()
+
+    run_in_virtual_time(leave())
+    assert limiter.statistics.in_flight == 2
+
+    async def main() -> None:
+        turn = await limiter.turn()
+        assert (limiter.statistics.in_flight, limiter.statistics.waiting) == (1, 0)
+        turn.accepted()
+
+    run_in_virtual_time(main())
 
 
 def test_unlimited_lets_everybody_pass() -> None:

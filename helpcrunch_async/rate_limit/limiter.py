@@ -128,7 +128,7 @@ class RateLimiter:
         It begins with five calls a second and sends one more with every second of work until the first 429,
         evenly and without bursts, so prefer telling a limit that is known. Its `limit` is None.
         """
-        limiter = cls(random=random)
+        limiter = cls()
         limiter.limit = None
         limiter._room = WaitingRoom(Schedule(DiscoveredPace(), period=limiter.period, random=random))
         return limiter
