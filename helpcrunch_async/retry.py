@@ -129,9 +129,7 @@ class Repetition:
         """
 
         def before_sleep(state: RetryCallState) -> None:
-            error = _error_of(state)
-            assert error is not None
-            tell(error, state.upcoming_sleep)
+            tell(_error_of(state), state.upcoming_sleep)
 
         run = AsyncRetrying(
             retry=retry_if_exception(self.again),
@@ -167,5 +165,8 @@ class Repetition:
         return not isinstance(_error_of(state), RateLimitError) and not self.budget.take_out()
 
 
-def _error_of(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome is not None else None
+def _error_of(state: RetryCallState) -> BaseException:
+    assert state.outcome is not None
+    error = state.outcome.exception()
+    assert error is not None
+    return error
