@@ -29,6 +29,10 @@ hypothesis.settings.register_profile(
     database=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
+# Few examples, and the same ones each time: so that it is the mutant that fails a test, and soon.
+hypothesis.settings.register_profile(
+    "mutants", hypothesis.settings.get_profile("patient"), max_examples=20, derandomize=True
+)
 hypothesis.settings.load_profile("patient")
 
 FIXTURES = Path(__file__).parent / "fixtures"

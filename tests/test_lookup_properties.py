@@ -83,7 +83,7 @@ def is_right(wanted: int, outcome: Customer | BaseException | None, *, broken: b
 
 
 @given(IDS, BEHAVIOURS, st.integers(0, 99), st.sampled_from([0.0, 0.0, 0.15]), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=3 * settings().max_examples // 5)
 def test_a_stream_answers_each_id_as_often_as_it_was_given(
     ids: list[int],
     behaviour: SearchBehaviour,
@@ -108,7 +108,7 @@ def test_a_stream_answers_each_id_as_often_as_it_was_given(
 
 
 @given(IDS, BEHAVIOURS, st.integers(0, 99), st.sets(st.integers(0, 259), max_size=40))
-@settings(max_examples=60)
+@settings(max_examples=3 * settings().max_examples // 5)
 def test_folded_callers_are_each_answered_once_and_cancelled_ones_touch_nobody(
     ids: list[int], behaviour: SearchBehaviour, seed: int, cancelled: set[int]
 ) -> None:

@@ -82,7 +82,7 @@ async def come(caller: Caller, limiter: RateLimiter, windows: Windows) -> None:
     st.none() | st.just(1),
     st.integers(0, 99),
 )
-@settings(max_examples=150)
+@settings(max_examples=3 * settings().max_examples // 2)
 def test_no_window_holds_more_turns_than_told(
     callers: list[Caller], limit: int, burst: int | None, seed: int
 ) -> None:

@@ -135,7 +135,7 @@ class Driver:
 
 
 @given(EVENTS, st.sampled_from([1, 2, 5, 12]), st.sampled_from([1.0, 60.0]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_told_schedule_keeps_every_promise(events: list[Event], limit: int, period: float) -> None:
     """Order, window, gate, probe, timers and accounting hold under any interleaving; then all are served."""
     driver = Driver(limit, period)
@@ -144,7 +144,7 @@ def test_told_schedule_keeps_every_promise(events: list[Event], limit: int, peri
 
 
 @given(EVENTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_discovering_schedule_keeps_every_promise(events: list[Event]) -> None:
     """The same holds when the limit is found out, but for the window that nobody told."""
     driver = Driver(10**6, 60.0, told=False)
@@ -383,3 +383,173 @@ def test_a_timer_that_fires_early_is_no_lump() -> None:
     assert isinstance(pace, ToldPace)
     assert pace.burst == 200
     assert pace.calls < 200
+
+
+def test_a_newcomer_goes_at_once_when_nobody_waits_and_it_may() -> None:
+    """Without standing in line; else it must take a place there."""
+    driver = Driver(3, 60.0)
+    schedule = driver.schedule
+    first, second = schedule.admit(driver.now, "bulk"), schedule.admit(driver.now, "interactive")
+    assert first is not None
+    assert second is not None
+    assert (first.number, first.priority, first.since) == (1, "bulk", 1000.0)
+    assert (second.number, second.priority, second.since) == (2, "interactive", 1000.0)
+    assert (schedule.granted, schedule.in_flight, schedule.last_granted) == (2, 2, 1000.0)
+    assert schedule.admit(driver.now, "interactive") is not None
+    assert schedule.admit(driver.now, "interactive") is None, "the window is full"
+    driver.now += 61.0
+    waiting = schedule.arrive(driver.now, "interactive")
+    assert (waiting.number, waiting.since) == (4, 1061.0)
+    assert schedule.admit(driver.now, "interactive") is None, "somebody waits"
+    schedule.line.leave(waiting)
+    schedule.rejected(driver.now, first, 1.0)
+    assert schedule.admit(driver.now + 100.0, "interactive") is None, "the gate is closed"
+
+
+def test_wakes_when_the_next_turn_is_due_and_not_before() -> None:
+    """By the pace, by the gate's deadline, or by nothing but the probe's answer."""
+    driver = Driver(120, 60.0)
+    schedule = driver.schedule
+    burst(driver, 200)
+    assert schedule.wake == schedule.pace.due(driver.now, schedule.line, 1)[1] > driver.now
+    driver.step("reject", 0.0, 7.0)
+    assert schedule.wake == 1007.0
+    driver.step("wake", 0.0, None)
+    assert schedule.gate.probe is driver.flying[0]
+    assert schedule.wake is None
+    driver.step("reject", 0.0, None)
+    assert schedule.wake == schedule.gate.until > 1007.0
+
+
+def test_every_answer_tells_how_long_it_took() -> None:
+    """A rejection, too; a lost turn tells nothing."""
+    for answer in ("accept", "reject", "lose"):
+        driver = Driver(120, 60.0)
+        burst(driver, 1)
+        driver.now += 0.75
+        driver.step(answer, 0.0, None)
+        assert driver.schedule.pace.round_trip.mean == (0.0 if answer == "lose" else 0.75)
+
+
+def test_counts_turns_and_rejections() -> None:
+    """Of whichever call: a rejection from before the reopening, which closes nothing, is still one."""
+    schedule = Driver(120, 60.0).schedule
+    places = [schedule.arrive(1000.0, "interactive") for _ in range(4)]
+    assert list(schedule.grants(1000.0)) == places
+    assert (schedule.granted, schedule.rejections, schedule.in_flight) == (4, 0, 4)
+    schedule.rejected(1000.0, places[0], 2.0)
+    probe = schedule.arrive(1000.0, "interactive")
+    assert list(schedule.grants(1002.0)) == [probe]
+    for place in (places[1], places[2], probe):
+        schedule.accepted(1002.5, place)
+    assert not schedule.gate.closed
+    schedule.rejected(1002.5, places[3], 9.0)
+    assert not schedule.gate.closed
+    assert (schedule.granted, schedule.rejections, schedule.in_flight) == (5, 2, 0)
+
+
+def test_a_late_rejection_moves_the_deadline_only_while_no_probe_is_out() -> None:
+    """Its Retry-After is the newest word until the probe asks for a newer one."""
+    for probing, expected in ((False, 1009.0), (True, 1002.0)):
+        driver = Driver(120, 60.0)
+        schedule = driver.schedule
+        burst(driver, 4)
+        late, later = driver.flying[2:]
+        driver.step("reject", 0.0, 2.0)
+        if probing:
+            driver.step("wake", 0.0, None)
+            assert schedule.gate.probe is not None
+        schedule.rejected(1001.0, late, 8.0)
+        schedule.rejected(1001.0, later, None)
+        assert expected == schedule.gate.until
+
+
+def test_the_first_to_come_after_a_long_closure_has_all_its_patience() -> None:
+    """Nobody asked meanwhile, so nobody's patience has been tried; whoever waits already keeps the count."""
+    for quiet, patience in ((66.9, 1000.0), (67.1, 1067.1)):
+        driver = Driver(120, 60.0)
+        burst(driver, 1)
+        schedule = driver.schedule
+        schedule.rejected(driver.now, driver.flying.pop(), 7.0)
+        schedule.arrive(1000.0 + quiet, "bulk")
+        assert schedule.patience_ends() == pytest.approx(patience + 5 * 60.0)
+        schedule.arrive(1200.0, "bulk")
+        assert schedule.patience_ends() == pytest.approx(patience + 5 * 60.0)
+
+
+def test_a_call_on_the_wire_is_somebody_who_asked() -> None:
+    """While a probe or another call is out, the gate's patience is not begun anew."""
+    driver = Driver(120, 60.0)
+    burst(driver, 2)
+    schedule = driver.schedule
+    schedule.rejected(driver.now, driver.flying.pop(), 7.0)
+    schedule.arrive(1200.0, "bulk")
+    assert schedule.patience_ends() == 1000.0 + 5 * 60.0
+
+
+def test_expects_the_pause_a_round_trip_and_a_gap_a_turn_behind_a_closed_gate() -> None:
+    """Who came back after a rejection is at the head."""
+    driver = Driver(120, 60.0)
+    burst(driver, 1)
+    schedule = driver.schedule
+    driver.now += 0.5
+    rejected = driver.flying.pop()
+    schedule.rejected(driver.now, rejected, 7.0)
+    places = [schedule.arrive(driver.now, "interactive") for _ in range(5)]
+    gap = schedule.pace.gap
+    assert schedule.expected_wait(driver.now, places[-1]) == pytest.approx(7.0 + 0.5 + (4 + 0) * gap)
+    rejected.returning = True
+    schedule.join(driver.now, rejected)
+    assert schedule.expected_wait(driver.now, rejected) == pytest.approx(7.5)
+    assert schedule.expected_wait(driver.now + 60.0, places[-1]) == pytest.approx(0.5 + 5 * gap)
+
+
+def test_expects_what_the_pace_does_while_the_gate_is_open() -> None:
+    """For the place's own lane and those who go before it."""
+    driver = Driver(120, 60.0)
+    burst(driver, 200, "arrive bulk")
+    burst(driver, 150)
+    schedule = driver.schedule
+    place = schedule.line.everybody()[-1]
+    ahead = 149 + 149 // 3
+    expected = schedule.pace.expected_wait(driver.now, schedule.line, "interactive", ahead)
+    assert schedule.expected_wait(driver.now, place) == expected > 60.0
+
+
+def test_is_busy_while_somebody_waits_or_is_on_the_wire() -> None:
+    """One is enough."""
+    driver = Driver(120, 60.0)
+    schedule = driver.schedule
+    assert not schedule.is_busy()
+    place = schedule.arrive(driver.now, "bulk")
+    assert schedule.is_busy()
+    assert list(schedule.grants(driver.now)) == [place]
+    assert schedule.is_busy()
+    schedule.lost(place)
+    assert not schedule.is_busy()
+
+
+def test_callers_of_an_event_loop_that_has_ended_are_forgotten() -> None:
+    """Whatever is still said of them frees no turn of those who came after, loop after loop."""
+    schedule = Driver(120, 60.0).schedule
+    gone = []
+    for _ in range(3):
+        gone += [place for place in (schedule.admit(1000.0, "bulk") for _ in range(2)) if place is not None]
+        schedule.rejected(1000.0, gone.pop(), 5.0)
+        schedule.arrive(1000.0, "bulk")
+        schedule.arrive(1000.0, "bulk")
+        [probe] = schedule.grants(1005.0)
+        assert schedule.gate.probe is probe
+        schedule.forget_callers()
+        assert (len(schedule.line), schedule.in_flight, schedule.wake) == (0, 0, None)
+        assert schedule.gate.probe is None
+        assert schedule.gate.closed, "the server's word holds in any loop"
+        schedule.gate.open()
+    new = schedule.admit(1100.0, "bulk")
+    assert len(gone) == 3
+    for place in gone:
+        schedule.lost(place)
+    assert schedule.in_flight == 1
+    assert new is not None
+    schedule.accepted(1100.0, new)
+    assert schedule.in_flight == 0
