@@ -255,7 +255,6 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
         raise error_of(request, reply, attempts=attempts, retry_after=retry_after)
     if request.acknowledges and reply.body.strip() in _ACKNOWLEDGED:
         return None
-    problem = ""
     try:
         return _decode(reply.body.decode("utf-8"))
     except UnicodeDecodeError:

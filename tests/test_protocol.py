@@ -75,8 +75,11 @@ def plain(value: object) -> str:
 
 @pytest.mark.parametrize("key", ["k", "abc123", "e6=/+_-.~!*'", "x" * 5000])
 def test_a_whole_key_is_taken(key: str) -> None:
-    """Printable ASCII without spaces is a key, and stays as it is."""
-    assert key == str.__str__(check_api_key(key))
+    """Printable ASCII without spaces is a key, and stays as it is, but shows itself no more."""
+    checked = check_api_key(key)
+    assert key == str.__str__(checked)
+    assert type(checked) is Secret
+    assert check_api_key(checked) is checked
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,7 @@ def test_a_whole_key_is_taken(key: str) -> None:
         ("<s3cret>", "brackets"),
         ("<your_api_key>", "brackets"),
         ("s3cret>", "brackets"),
+        ("<s3cret", "brackets"),
         ("Bearer s3cret", "space"),
     ],
     ids=plain,
@@ -458,6 +462,24 @@ def test_what_is_not_json_is_a_decode_error(body: bytes) -> None:
     assert not error.outcome_unknown
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"\xff", "the body is not UTF-8"),
+        (b"", "no body"),
+        (b"<html>", "the body is not JSON: Expecting value at character 0"),
+        (b'{"x": NaN}', "the body is not JSON: ValueError"),
+        (b"[" * 100_000, "the body is not JSON: RecursionError"),
+    ],
+    ids=["not UTF-8", "empty", "html", "NaN", "100k open"],
+)
+def test_what_is_wrong_with_a_body_is_said(body: bytes, problem: str) -> None:
+    """In the text, and as a problem of the whole document."""
+    error = decode_error_from(body)
+    assert str(error) == f"GET /customers/{{id}}: {problem}"
+    assert error.problems == (f"$: {problem}",)
+
+
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_an_unreadable_answer_to_a_write_leaves_it_in_doubt(body: bytes) -> None:
     """A 2xx says that it was done, or a proxy said so."""
@@ -604,6 +626,7 @@ def test_the_error_list_keeps_its_order(sample: Callable[[str], bytes]) -> None:
         (418, APIError),
         (422, APIError),
         (451, APIError),
+        (300, APIError),
         (301, APIError),
         (307, APIError),
         (101, APIError),
