@@ -46,6 +46,9 @@ def test_a_whole_period_of_work_counts_what_the_period_held() -> None:
     for reopened in (13.0, 33.0):
         contact = meet(worked(range(13)), 12.5, reopened, told=True)
         assert (contact.calls, contact.strong, contact.again) == (10, True, False)
+    lesson = worked(range(13))
+    take(lesson, 12.5)
+    assert meet(lesson, 12.5, 13.0).calls == 11, "one that left with the rejected one, too"
     assert meet(worked(range(10)), 10.0, 11.0).calls == 9, "the window's far end is not part of it"
     assert meet(worked(range(10)), 9.9, 11.0).calls != 9, "less than a period is no whole one"
 
@@ -85,6 +88,15 @@ def test_a_contact_soon_after_another_counts_from_that_one() -> None:
         take(lesson, 10.0)
         contact = meet(lesson, 11.0, 12.0)
         assert (contact.calls, contact.strong, contact.again) == (3 * PERIOD / seconds, False, True)
+
+
+def test_a_contact_right_after_another_is_divided_by_its_fraction_of_a_second() -> None:
+    """And by something also when both are of one moment."""
+    lesson = worked(range(5))
+    meet(lesson, 5.0, 5.0)
+    assert meet(lesson, 5.0, 5.0).calls == 0
+    take(lesson, 5.125)
+    assert meet(lesson, 5.25, 5.5).calls == PERIOD / 0.25
 
 
 def test_several_contacts_within_a_period_count_from_the_first() -> None:

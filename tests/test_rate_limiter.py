@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import pickle
 from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random
@@ -159,6 +160,12 @@ def test_max_wait_refuses_at_once_and_says_when_to_come_back() -> None:
         await line
 
     run_in_virtual_time(main())
+
+
+def test_a_refusal_travels() -> None:
+    """With what it knows, also to another process."""
+    refused = pickle.loads(pickle.dumps(TurnRefusedError(7.5)))
+    assert (refused.retry_after, refused.args) == (7.5, (7.5,))
 
 
 def test_max_wait_lets_a_lump_pass_that_needs_a_few_round_trips() -> None:
@@ -498,14 +505,19 @@ def test_again_has_its_own_patience() -> None:
         limiter = RateLimiter()
         turn = await limiter.turn()
         turn.rejected(30.0)
+        others = [asyncio.create_task(limiter.turn()) for _ in range(100)]
+        await asyncio.sleep(0)
         with pytest.raises(TurnRefusedError) as refused:
             await turn.again(max_wait=29.0)
-        assert refused.value.retry_after == pytest.approx(30.0)
+        assert refused.value.retry_after == pytest.approx(30.0), "at the head of the line"
         assert now() == 0
-        assert limiter.statistics.waiting == 0
+        assert limiter.statistics.waiting == 100
         await turn.again(max_wait=31.0)
         assert now() == pytest.approx(30.0)
         turn.accepted()
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     run_in_virtual_time(main())
 

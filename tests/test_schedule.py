@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpcrunch_async.rate_limit.discover import DiscoveredPace
-from helpcrunch_async.rate_limit.line import Place, Priority
+from helpcrunch_async.rate_limit.line import Grant, Place, Priority
 from helpcrunch_async.rate_limit.schedule import Schedule
 from helpcrunch_async.rate_limit.told import ToldPace
 
@@ -446,6 +446,51 @@ def test_counts_turns_and_rejections() -> None:
     schedule.rejected(1002.5, places[3], 9.0)
     assert not schedule.gate.closed
     assert (schedule.granted, schedule.rejections, schedule.in_flight) == (5, 2, 0)
+
+
+def test_a_turn_is_told_what_came_of_it() -> None:
+    """Accepted, rejected, or neither; the pace counts those that were accepted."""
+    schedule = Driver(120, 60.0).schedule
+    places = [schedule.arrive(1000.0, "interactive") for _ in range(3)]
+    assert list(schedule.grants(1000.0)) == places
+    grants = [place.grant for place in places]
+    schedule.accepted(1000.0, places[0])
+    schedule.lost(places[1])
+    schedule.rejected(1000.0, places[2], None)
+    assert [grant.accepted for grant in grants if grant is not None] == [True, None, False]
+    assert [place.grant for place in places] == [None] * 3
+
+
+class Told(ToldPace):
+    """Notes what it is told of rejections."""
+
+    def __init__(self) -> None:
+        super().__init__(120, 60.0, 120.0)
+        self.told: list[object] = []
+
+    def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:
+        self.told.append(("contact", grant, now, retry_after))
+        return super().contact(grant, now=now, retry_after=retry_after)
+
+    def rejected(self, grant: Grant, *, probe: bool) -> None:
+        self.told.append(("probe" if probe else "sibling", grant))
+        super().rejected(grant, probe=probe)
+
+
+def test_the_pace_hears_of_each_rejection() -> None:
+    """The first with the server's word, the others by whether they were probes."""
+    pace = Told()
+    schedule = Schedule(pace, period=60.0, random=Random(1).random)
+    first, second = (schedule.arrive(1000.0, "interactive") for _ in range(2))
+    assert list(schedule.grants(1000.0)) == [first, second]
+    expected: list[object] = [("contact", first.grant, 1000.5, 3.0), ("sibling", second.grant)]
+    schedule.rejected(1000.5, first, 3.0)
+    schedule.rejected(1000.6, second, None)
+    probe = schedule.arrive(1001.0, "interactive")
+    assert list(schedule.grants(1003.5)) == [probe]
+    expected.append(("probe", probe.grant))
+    schedule.rejected(1004.0, probe, 3.0)
+    assert expected == pace.told
 
 
 def test_a_late_rejection_moves_the_deadline_only_while_no_probe_is_out() -> None:

@@ -260,17 +260,21 @@ def test_expects_some_round_trips_for_a_lump() -> None:
     assert player.pace.expected_wait(player.now, player.line, "interactive", 10) == 10 / 4 * 0.5
 
 
-@pytest.mark.parametrize(("waiting", "burst"), [(100, 100.0), (20, 10.0)], ids=["too many", "too far ahead"])
-def test_expects_a_gap_a_turn_for_work_that_is_paced(waiting: int, burst: float) -> None:
+@pytest.mark.parametrize(
+    ("priority", "waiting", "burst"),
+    [("interactive", 100, 100.0), ("interactive", 20, 10.0), ("bulk", 50, 100.0)],
+    ids=["too many", "too far ahead", "more than half"],
+)
+def test_expects_a_gap_a_turn_for_work_that_is_paced(priority: Priority, waiting: int, burst: float) -> None:
     """From when the next turn is due, which may be now."""
     player = Player(100, 100.0, burst=burst)
     player.pace.grant(player.now, player.line, probe=False)
-    player.come(waiting)
+    player.come(waiting, priority)
     gap = player.pace.gap
-    wait = player.pace.expected_wait(player.now, player.line, "interactive", 10)
+    wait = player.pace.expected_wait(player.now, player.line, priority, 10)
     assert wait == pytest.approx(gap - EARLY + 10 * gap)
     player.now += 5.0
-    assert player.pace.expected_wait(player.now, player.line, "interactive", 10) == pytest.approx(10 * gap)
+    assert player.pace.expected_wait(player.now, player.line, priority, 10) == pytest.approx(10 * gap)
 
 
 def test_expects_a_full_window_to_free_a_slot() -> None:
@@ -327,6 +331,22 @@ def test_a_rejected_lump_is_cut_and_the_rate_kept() -> None:
     assert not player.pace.admits(player.now, "interactive", 1, 4)
 
 
+def test_rejected_probes_do_not_make_the_lump_smaller() -> None:
+    """They were no part of it."""
+    bursts = []
+    for probes in (0, 3):
+        player = Player(100, 100.0)
+        player.come(4)
+        player.go()
+        player.pace.contact(player.flying[3], now=player.now, retry_after=None)
+        for _ in range(probes):
+            player.now += 2.0
+            player.pace.rejected(player.pace.grant(player.now, player.line, probe=True), probe=True)
+        player.pace.reopened(player.pace.grant(player.now + 2.0, player.line, probe=True))
+        bursts.append(player.pace.burst)
+    assert bursts[0] == bursts[1] > 1.0
+
+
 def test_a_lump_is_never_cut_below_one_call() -> None:
     """Otherwise no call could ever go ahead again."""
     player = Player()
@@ -351,6 +371,21 @@ def test_a_paced_call_that_is_rejected_blames_the_rate() -> None:
     player.contact(2.0)
     assert player.pace.burst == 100
     assert player.pace.calls < 100
+
+
+def test_a_pause_that_the_server_asked_for_counts_half_a_second_less() -> None:
+    """It rounds up; where it said nothing the whole pause counts."""
+    calls = []
+    for retry_after in (None, 2.0):
+        player = Player(100, 100.0)
+        player.come(200)
+        for _ in range(20):
+            player.go()
+            player.accept(len(player.flying) - 1)
+            player.now += player.pace.gap
+        player.contact(2.0, retry_after=retry_after)
+        calls.append(player.pace.calls)
+    assert 80 < calls[0] < calls[1] < 100
 
 
 def test_a_second_contact_soon_after_blames_the_rate_too() -> None:

@@ -25,7 +25,7 @@ class Gate:
     closed_at: float = field(default=inf)
     _back: float = 0.0
     _growth: float = 2.0
-    _failed_probes: int = 0
+    _paused: bool = False  # once at least since it was closed
     _edge: float = inf  # by then every kind of window has let a slot go
 
     def close(self, now: float, *, back: float, growth: float, edge: float) -> None:
@@ -37,13 +37,13 @@ class Gate:
         self._back = back
         self._growth = growth
         self._edge = edge
-        self._failed_probes = 0
+        self._paused = False
 
     def pause(self, now: float, retry_after: float | None, *, gap: float, longest: float) -> None:
         """Set the deadline after a rejection that counts: the first, and every rejected probe."""
         back = self._back * (0.85 + 0.3 * self.random())
         if retry_after is not None:
-            wait = max(retry_after, back) if self._failed_probes else retry_after
+            wait = max(retry_after, back) if self._paused else retry_after
             # doubling even so frees two clients that keep extending each other's penalty
             self._back = min(longest, 2 * max(self._back, retry_after / 2))
         else:
@@ -53,7 +53,7 @@ class Gate:
                 wait = max(self._edge - now, gap)
                 self._edge = inf
                 self._back = 2 * gap
-        self._failed_probes += 1
+        self._paused = True
         self.probe = None
         self.postpone(now + wait)
 

@@ -124,7 +124,7 @@ class ToldPace:
         fits = ahead < self._credit and self._fits(priority, line.waiting(priority))
         if fits and self.probe_due(now) <= now:
             return ahead / self._width * self.round_trip.mean
-        return max(0.0, self._next - now, self.probe_due(now) - now) + ahead * self.gap
+        return max(self._next, self.probe_due(now)) - now + ahead * self.gap
 
     def probe_due(self, now: float) -> float:
         """Give the moment at which the hard window has room; `now` when it has."""
