@@ -1,6 +1,7 @@
 """Customers by their ids: few requests, every answer checked, every id accounted for."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
@@ -156,6 +157,22 @@ async def test_a_refused_width_is_halved_and_remembered() -> None:
             await client.get_customers(ids[100:])
         assert len(server.requests) == 8
         assert {request.status for request in server.requests} == {200}
+
+
+async def test_ids_of_a_refused_search_go_before_those_that_came_later() -> None:
+    """They keep their place in line when they are asked for anew, in narrower searches."""
+    async with FakeHelpCrunch(100, search=SearchBehaviour(max_filters=30)) as server:
+        ids = await ids_of(server, 100)
+        arrived = asyncio.Event()
+        server.on_request = lambda _: arrived.set()
+        async with client_of(server, RateLimiter(5, 1.0, burst=1), coalesce=True) as client:
+            first = [asyncio.create_task(client.get_customer(each)) for each in ids[:60]]
+            await arrived.wait()
+            later = [asyncio.create_task(client.get_customer(each)) for each in ids[60:]]
+            await asyncio.gather(*first, *later)
+        searches = [json.loads(request.body)["filter"] for request in server.requests]
+        asked = [[item["value"] for item in search] for search in searches]
+        assert asked == [ids[:60], ids[:30], ids[30:60], ids[60:90], ids[90:]]
 
 
 async def test_one_stale_row_costs_one_get_and_no_trust() -> None:
