@@ -1,23 +1,34 @@
 """Folding: who shares a turn, who goes alone, and that everybody is answered, whatever happens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec
 
 import pytest
+from virtually import in_virtual_time
 
 from helpcrunch_async.errors import ClientClosedError
 from helpcrunch_async.folding import Batch, Folder, Wanted
 from helpcrunch_async.rate_limit import TurnRefusedError
 
+P = ParamSpec("P")
 WIRES: list["Wire"] = []
 
 
-@pytest.fixture(autouse=True)
-async def _nothing_is_left() -> AsyncIterator[None]:
-    """Close every folder that a test has left at work."""
-    yield
-    while WIRES:
-        await WIRES.pop().folder.close()
+def folding(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test of a coroutine function, after which every folder that is still at work is closed."""
+
+    @in_virtual_time
+    @wraps(test)
+    async def run(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            await test(*arguments, **options)
+        finally:
+            while WIRES:
+                await WIRES.pop().folder.close()
+
+    return run
 
 
 class Wire:
@@ -85,6 +96,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+@folding
 async def test_ids_that_come_together_share_a_turn_up_to_the_width() -> None:
     """Five ids, three to a request, are two requests; each caller gets what is its own."""
     wire = Wire()
@@ -96,6 +108,7 @@ async def test_ids_that_come_together_share_a_turn_up_to_the_width() -> None:
     assert [caller.result() for caller in callers] == [f"customer {each}" for each in range(1, 6)]
 
 
+@folding
 async def test_a_request_is_filled_when_its_turn_comes() -> None:
     """Who comes while it stands in line goes along, and no second one is sent for."""
     wire = Wire()
@@ -107,6 +120,7 @@ async def test_a_request_is_filled_when_its_turn_comes() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 4])
+@folding
 async def test_no_more_requests_stand_in_line_than_may(most: int) -> None:
     """When one is through, the next takes its place, for as long as ids wait."""
     wire = Wire(width=1, most=most)
@@ -119,6 +133,7 @@ async def test_no_more_requests_stand_in_line_than_may(most: int) -> None:
     assert wire.asked == [[each] for each in range(6)]
 
 
+@folding
 async def test_those_who_want_the_same_share_the_answer() -> None:
     """While it waits; once it is on the wire it is asked for anew, as it may have changed."""
     wire = Wire()
@@ -133,6 +148,7 @@ async def test_those_who_want_the_same_share_the_answer() -> None:
     assert late[0].result() == "customer 1"
 
 
+@folding
 async def test_is_idle_while_nothing_is_wanted() -> None:
     """Neither in line, nor alone, nor on the wire."""
     wire = Wire()
@@ -149,6 +165,7 @@ async def test_is_idle_while_nothing_is_wanted() -> None:
     assert wire.folder.is_idle()
 
 
+@folding
 async def test_an_id_that_goes_alone_is_not_idle() -> None:
     """From the moment in which it is handed back."""
     wire = Wire()
@@ -165,6 +182,7 @@ async def test_an_id_that_goes_alone_is_not_idle() -> None:
     assert idle == [False]
 
 
+@folding
 async def test_an_error_reaches_each_caller_as_its_own() -> None:
     """With its notes, which each may add to."""
     error = ValueError("what")
@@ -186,6 +204,7 @@ async def test_an_error_reaches_each_caller_as_its_own() -> None:
     assert [each.__notes__ for each in errors if each is not None] == [["why"]] * 3
 
 
+@folding
 async def test_an_error_that_cannot_be_copied_is_shared() -> None:
     """Better that than nobody hearing of it."""
 
@@ -200,6 +219,7 @@ async def test_an_error_that_cannot_be_copied_is_shared() -> None:
     assert [caller.exception() for caller in callers] == [error, error]
 
 
+@folding
 async def test_callers_that_have_gone_are_not_answered() -> None:
     """Neither an answer nor an error finds them, nor does it stop short of the others."""
     for answer in (Wire.answer_all, lambda batch: batch.wanted[0].fail(ValueError("what"))):
@@ -215,6 +235,7 @@ async def test_callers_that_have_gone_are_not_answered() -> None:
         there.exception()
 
 
+@folding
 async def test_nothing_is_asked_for_nobody() -> None:
     """A turn that nobody needs any more is not used, and those who left take no room from the others."""
     wire = Wire(width=2)
@@ -228,6 +249,7 @@ async def test_nothing_is_asked_for_nobody() -> None:
     assert wire.asked == [[2, 3], [4]]
 
 
+@folding
 async def test_who_is_cancelled_in_line_leaves_it() -> None:
     """And so does the request that nobody needs then."""
     wire = Wire(width=1)
@@ -245,6 +267,7 @@ async def test_who_is_cancelled_in_line_leaves_it() -> None:
     assert wire.folder.is_idle()
 
 
+@folding
 async def test_a_request_goes_on_while_anybody_needs_it() -> None:
     """Others who want the same or another of its ids; when the last has gone, it is cancelled."""
     wire = Wire()
@@ -261,6 +284,7 @@ async def test_a_request_goes_on_while_anybody_needs_it() -> None:
     assert wire.folder.is_idle()
 
 
+@folding
 async def test_who_has_waited_long_enough_is_told() -> None:
     """In line, that is: once its request is sent, its patience is not asked for any more."""
     wire = Wire()
@@ -282,6 +306,7 @@ async def test_who_has_waited_long_enough_is_told() -> None:
     assert sent.result() == "customer 2"
 
 
+@folding
 async def test_an_id_that_an_answer_lacked_goes_alone_and_first() -> None:
     """Those who are still in line wait for it; who wants it meanwhile joins the others."""
     wire = Wire(most=1)
@@ -308,6 +333,7 @@ async def test_an_id_that_an_answer_lacked_goes_alone_and_first() -> None:
     ]
 
 
+@folding
 async def test_ids_alone_need_a_request_each() -> None:
     """However many would fit into one."""
     wire = Wire(most=9)
@@ -326,6 +352,7 @@ async def test_ids_alone_need_a_request_each() -> None:
     assert wire.asked[1:] == [[1], [2], [3], [4, 5]]
 
 
+@folding
 async def test_a_batch_that_is_handed_back_is_asked_again_before_the_others() -> None:
     """In its old order, and in smaller requests where the width has shrunk."""
     wire = Wire(width=3, most=1)
@@ -346,6 +373,7 @@ async def test_a_batch_that_is_handed_back_is_asked_again_before_the_others() ->
     assert [caller.result() for caller in callers] == [f"customer {each}" for each in (1, 2, 3, 4)]
 
 
+@folding
 async def test_an_id_that_comes_back_meets_those_who_wanted_it_meanwhile() -> None:
     """One answer is for all of them."""
     wire = Wire(width=1, most=1)
@@ -361,6 +389,7 @@ async def test_an_id_that_comes_back_meets_those_who_wanted_it_meanwhile() -> No
     assert [caller.result() for caller in early + late] == ["customer 1", "customer 2", "customer 1"]
 
 
+@folding
 async def test_what_nobody_wants_any_more_is_not_taken_back() -> None:
     """No request is sent for it."""
     wire = Wire()
@@ -379,6 +408,7 @@ async def test_what_nobody_wants_any_more_is_not_taken_back() -> None:
     assert wire.folder.is_idle()
 
 
+@folding
 async def test_requests_that_are_not_needed_any_more_leave_the_line() -> None:
     """As when the width grows, or others have left; those that stay are the first that came."""
     wire = Wire(width=1, most=9)
@@ -391,6 +421,7 @@ async def test_requests_that_are_not_needed_any_more_leave_the_line() -> None:
     assert wire.asked == [[1, 2], [3, 4], [5]]
 
 
+@folding
 async def test_a_request_that_is_refused_in_line_takes_its_share_along() -> None:
     """As many ids as it would have asked for hear of it; the others wait for the next one."""
     wire = Wire(most=1)
@@ -406,6 +437,7 @@ async def test_a_request_that_is_refused_in_line_takes_its_share_along() -> None
     assert wire.asked == [[4]]
 
 
+@folding
 async def test_a_request_that_fails_fails_its_own_ids_only() -> None:
     """Those that wait are not drawn in."""
     wire = Wire(most=1)
@@ -422,6 +454,7 @@ async def test_a_request_that_fails_fails_its_own_ids_only() -> None:
     callers[3].cancel()
 
 
+@folding
 async def test_an_id_that_is_forgotten_is_an_error_and_no_endless_wait() -> None:
     """Whoever asks must answer each, or hand it back."""
     wire = Wire()
@@ -434,6 +467,7 @@ async def test_an_id_that_is_forgotten_is_an_error_and_no_endless_wait() -> None
         two.result()
 
 
+@folding
 async def test_closing_tells_whoever_waits() -> None:
     """In line, on the wire, alone or handed back at that moment; and whoever comes later."""
     wire = Wire(width=1, most=1)
@@ -455,6 +489,7 @@ async def test_closing_tells_whoever_waits() -> None:
     assert wire.in_line == 0
 
 
+@folding
 async def test_what_is_handed_back_after_closing_is_told() -> None:
     """Nothing goes into line again."""
     wire = Wire()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from virtually import in_virtual_time
 
 from helpcrunch_async import (
     UNLIMITED,
@@ -93,6 +94,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
 
 
+@in_virtual_time
 async def test_a_search_has_a_filter_for_each_id() -> None:
     """Any of them, and a page that holds them all."""
     server = Server()
@@ -112,6 +114,7 @@ async def test_a_search_has_a_filter_for_each_id() -> None:
 
 @pytest.mark.parametrize("ids", [(7, 8, 9), (7,)])
 @pytest.mark.parametrize(("batch", "width"), [(False, 100), (True, 1)], ids=["batch=False", "no trust"])
+@in_virtual_time
 async def test_ids_are_asked_for_one_by_one(ids: tuple[int, ...], batch: bool, width: int) -> None:  # noqa: FBT001 - a row
     """Where the caller wants it, or search is not trusted."""
     server = Server()
@@ -143,6 +146,7 @@ def test_trust_is_withdrawn_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 414, 422])
+@in_virtual_time
 async def test_a_search_that_was_too_much_is_repeated_with_half(status: int) -> None:
     """In the order in which the ids came, as often as need be."""
     server = Server(lambda ids: rows(*ids) if len(ids) < 3 else Reply(status, {}, b""))
@@ -162,6 +166,7 @@ async def test_a_search_that_was_too_much_is_repeated_with_half(status: int) -> 
     ],
     ids=["403", "405", "no JSON", "no object", "no data", "no list"],
 )
+@in_virtual_time
 async def test_a_search_that_is_no_use_is_replaced_by_single_requests(
     search: Search, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +183,7 @@ async def test_a_search_that_is_no_use_is_replaced_by_single_requests(
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (429, RateLimitError), (500, ServerError)]
 )
+@in_virtual_time
 async def test_an_error_that_is_not_about_searching_is_the_callers(
     status: int, kind: type[HelpCrunchError]
 ) -> None:
@@ -189,6 +195,7 @@ async def test_an_error_that_is_not_about_searching_is_the_callers(
     assert trust.width == 100
 
 
+@in_virtual_time
 async def test_a_single_requests_error_is_the_callers() -> None:
     """It says nothing about searching."""
     trust = SearchTrust()
@@ -197,6 +204,7 @@ async def test_a_single_requests_error_is_the_callers() -> None:
     assert trust.width == 100
 
 
+@in_virtual_time
 async def test_what_a_search_lacks_is_asked_for_alone() -> None:
     """One that exists all the same may be new; a 404 of its own is the last word. Search stays trusted."""
     server, trust = Server(lambda ids: rows(*(each for each in ids if each not in {2, 1001}))), SearchTrust()
@@ -205,6 +213,7 @@ async def test_what_a_search_lacks_is_asked_for_alone() -> None:
     assert trust.width == 100
 
 
+@in_virtual_time
 async def test_a_404_for_a_search_means_that_none_was_found() -> None:
     """By one client's account; so each is asked for alone."""
     server, trust = Server(plain(404)), SearchTrust()
@@ -213,6 +222,7 @@ async def test_a_404_for_a_search_means_that_none_was_found() -> None:
     assert trust.width == 100
 
 
+@in_virtual_time
 async def test_a_search_that_lacks_two_customers_is_not_trusted_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -230,6 +240,7 @@ async def test_a_search_that_lacks_two_customers_is_not_trusted_again(
 
 
 @pytest.mark.parametrize("stranger", [9, "1", True, 1.0, None], ids=repr)
+@in_virtual_time
 async def test_a_search_that_brings_strangers_is_not_trusted_again(
     stranger: object, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -242,6 +253,7 @@ async def test_a_search_that_brings_strangers_is_not_trusted_again(
     assert warning.endswith("one brought customers that were not asked for")
 
 
+@in_virtual_time
 async def test_rows_that_are_no_objects_are_strangers() -> None:
     """They are nobody's."""
     server, trust = Server(plain(200, b'{"data": [{"id": 1}, 2, null, {}]}')), SearchTrust()
@@ -250,6 +262,7 @@ async def test_rows_that_are_no_objects_are_strangers() -> None:
     assert trust.width == 1
 
 
+@in_virtual_time
 async def test_a_row_that_is_not_shaped_as_a_customer_fails_its_own_id_only() -> None:
     """The others have theirs."""
     server = Server(plain(200, b'{"data": [{"id": 1, "email": []}, {"id": 2}]}'))
@@ -274,6 +287,7 @@ class Crowd:
 @pytest.mark.parametrize(
     ("max_wait", "deadline", "waiting"), [(None, None, 100), (5.0, None, 1), (None, 5.0, 1), (5.0, 5.0, 1)]
 )
+@in_virtual_time
 async def test_one_request_stands_in_line_for_a_caller_of_limited_patience(
     max_wait: float | None, deadline: float | None, waiting: int
 ) -> None:
@@ -291,6 +305,7 @@ async def test_one_request_stands_in_line_for_a_caller_of_limited_patience(
     assert lookup.is_idle()
 
 
+@in_virtual_time
 async def test_a_caller_who_has_waited_long_enough_gets_a_rate_limit_error() -> None:
     """Of the one request that it asked for, which was never sent."""
     lookup = lookup_of(Server(), limiter=Crowd())
@@ -308,6 +323,7 @@ class Refusing(Crowd):
         raise TurnRefusedError(9.0)
 
 
+@in_virtual_time
 async def test_a_line_that_is_too_long_is_told_each_caller() -> None:
     """With the seconds after which to come again."""
     lookup = lookup_of(Server(), limiter=Refusing())
@@ -335,6 +351,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+@in_virtual_time
 async def test_ids_are_pulled_as_results_are_consumed() -> None:
     """Never more in hand than there is room for; some at a time, so that they can share a request."""
     answers = Answers()
@@ -353,6 +370,7 @@ async def test_ids_are_pulled_as_results_are_consumed() -> None:
     await source.close()
 
 
+@in_virtual_time
 async def test_a_source_ends_after_the_last_answer() -> None:
     """Not with the last id, and not before an answer that is still to come."""
     answers = Answers()
@@ -369,6 +387,7 @@ async def test_a_source_ends_after_the_last_answer() -> None:
     assert await source.next() is None
 
 
+@in_virtual_time
 async def test_an_id_that_comes_twice_is_wanted_once_and_answered_twice() -> None:
     """Unless its answer is there before it comes again."""
     answers = Answers()
@@ -386,6 +405,7 @@ async def test_an_id_that_comes_twice_is_wanted_once_and_answered_twice() -> Non
     assert await source.next() is None
 
 
+@in_virtual_time
 async def test_errors_of_ids_are_results_and_those_of_the_work_are_raised() -> None:
     """A 404 is an answer; a bug in between is nobody's answer."""
     answers = Answers()
@@ -400,6 +420,7 @@ async def test_errors_of_ids_are_results_and_those_of_the_work_are_raised() -> N
     assert await source.next() is None
 
 
+@in_virtual_time
 async def test_a_sources_own_error_comes_after_all_answers() -> None:
     """Also when it is the ids that are none."""
 
@@ -423,6 +444,7 @@ async def test_a_sources_own_error_comes_after_all_answers() -> None:
             await source.next()
 
 
+@in_virtual_time
 async def test_closing_a_source_ends_its_pulling() -> None:
     """Wherever it is."""
     pulled = []
@@ -443,6 +465,7 @@ async def test_closing_a_source_ends_its_pulling() -> None:
 
 
 @pytest.mark.parametrize(("batch", "in_hand"), [(True, 1000), (False, 100)])
+@in_virtual_time
 async def test_a_stream_has_ten_full_searches_in_hand_or_a_hundred_single_ids(
     batch: bool,  # noqa: FBT001 - a row
     in_hand: int,

@@ -240,7 +240,9 @@ def test_a_retry_after_of_an_hour_is_told_after_five_periods() -> None:
     run_in_virtual_time(main())
 
 
-@pytest.mark.parametrize("when", ["waiting", "granted and not yet awake", "using the turn", "probing"])
+@pytest.mark.parametrize(
+    "when", ["waiting", "just before the grant", "granted and not yet awake", "using the turn", "probing"]
+)
 def test_a_cancelled_caller_gives_its_part_to_the_next(when: str) -> None:
     """Wherever the cancellation hits, the others are served and nothing stays in flight."""
 
@@ -252,11 +254,13 @@ def test_a_cancelled_caller_gives_its_part_to_the_next(when: str) -> None:
         await asyncio.sleep(0.01 if when != "probing" else 2.01)
         if when == "waiting":
             callers[-2].cancel()
-        elif when == "granted and not yet awake":
-            # The timer's callback grants the turn; this one runs in the same iteration of the loop.
-            timer, head = limiter._room._timer, limiter._room.schedule.line.everybody()[0]
-            assert timer is not None
-            asyncio.get_running_loop().call_at(timer.when(), callers[head.number - 1].cancel)
+        elif when in {"just before the grant", "granted and not yet awake"}:
+            # A timer's callback grants the turn; this one runs in the same iteration of the loop.
+            await asyncio.sleep(5)
+            wake, head = limiter._room.schedule.wake, limiter._room.schedule.line.everybody()[0]
+            assert wake is not None
+            instant = 1e-10 if when == "granted and not yet awake" else -1e-10
+            asyncio.get_running_loop().call_at(wake + instant, callers[head.number - 1].cancel)
         else:
             callers[0].cancel()
         outcomes = await asyncio.gather(*callers, return_exceptions=True)

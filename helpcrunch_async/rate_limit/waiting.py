@@ -102,13 +102,10 @@ class WaitingRoom:
     def _pump(self, now: float) -> None:
         """Wake everybody whose turn it is, and set the timer for the next."""
         for place in self.schedule.grants(now):
-            waiter = place.waiter
-            if waiter is None:
-                continue  # it is on its way in, and will see its grant
-            if waiter.cancelled():
-                self.schedule.lost(place)  # cancelled in this very instant: it will not use the turn
-            else:
-                waiter.set_result(None)
+            # one without a waiter is on its way in, one cancelled in this very instant is on its way out, and
+            # each will see its grant
+            if place.waiter is not None and not place.waiter.cancelled():
+                place.waiter.set_result(None)
         self._refuse_if_hopeless(now)
         self._set_timer()
 
