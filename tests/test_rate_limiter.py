@@ -409,7 +409,8 @@ def test_an_accounts_limiter_is_kept_until_it_has_been_idle_for_a_period() -> No
 )
 def test_nonsense_numbers_are_refused(arguments: dict[str, Any], error: type[Exception]) -> None:
     """A clear error at construction, not a limiter that never lets anybody pass."""
-    with pytest.raises(error):
+    [name] = arguments
+    with pytest.raises(error, match=f"^{name} is"):
         RateLimiter(**arguments)
 
 

@@ -112,7 +112,7 @@ class WaitingRoom:
     def _refuse_if_hopeless(self, now: float) -> None:
         """Let nobody wait for ever: after five periods in which nothing got through, all are told."""
         schedule = self.schedule
-        if schedule.gate.closed and schedule.gate.probe is None and now >= schedule.patience_ends():
+        if schedule.gate.probe is None and now >= schedule.patience_ends():
             for place in schedule.line.everybody():
                 self._refuse(place)
 
@@ -142,7 +142,7 @@ class WaitingRoom:
         if not schedule.line:
             return inf
         wake = inf if schedule.wake is None else schedule.wake
-        if schedule.gate.closed and schedule.gate.probe is None:
+        if schedule.gate.probe is None:
             wake = min(wake, schedule.patience_ends())
         return wake
 
