@@ -37,6 +37,7 @@ class Wire:
     def __init__(self, *, width: int = 3, most: int = 2) -> None:
         self.width = width
         self.in_line = 0
+        self.came = 0  # requests that ever stood in line
         self.asked: list[list[int]] = []
         self.batches: list[Batch[str]] = []
         self.answer: Callable[[Batch[str]], None] = self.answer_all
@@ -48,6 +49,7 @@ class Wire:
 
     async def ask(self, batch: Batch[str], take: Callable[[], None]) -> None:
         self.in_line += 1
+        self.came += 1
         try:
             await self._turns.acquire()
         finally:
@@ -110,13 +112,14 @@ async def test_ids_that_come_together_share_a_turn_up_to_the_width() -> None:
 
 @folding
 async def test_a_request_is_filled_when_its_turn_comes() -> None:
-    """Who comes while it stands in line goes along, and no second one is sent for."""
+    """Who comes while it stands in line goes along, and it keeps its place there."""
     wire = Wire()
-    await wire.want(1)
-    await wire.want(2)
-    assert wire.in_line == 1
-    await wire.let_through()
-    assert wire.asked == [[1, 2]]
+    for each in range(1, 6):
+        await wire.want(each)
+    assert (wire.in_line, wire.came) == (2, 2)
+    await wire.let_through(2)
+    assert wire.asked == [[1, 2, 3], [4, 5]]
+    assert wire.came == 2
 
 
 @pytest.mark.parametrize("most", [1, 2, 4])
@@ -492,6 +495,24 @@ async def test_an_id_that_is_forgotten_is_an_error_and_no_endless_wait() -> None
 
 
 @folding
+async def test_a_request_that_never_takes_its_turn_holds_nobody_up() -> None:
+    """It leaves the line all the same."""
+    asked = []
+
+    async def ask(batch: Batch[str], take: Callable[[], None]) -> None:
+        await asyncio.sleep(1)
+        if asked:
+            take()
+            Wire.answer_all(batch)
+        asked.append(len(batch.wanted))
+
+    folder: Folder[str] = Folder(ask, lambda: 3, most=1)
+    assert await folder.get(1) == "customer 1"
+    assert asked == [0, 1]
+    await folder.close()
+
+
+@folding
 async def test_closing_tells_whoever_waits() -> None:
     """In line, on the wire, alone or handed back at that moment; and whoever comes later."""
     wire = Wire(width=1, most=1)
@@ -503,7 +524,7 @@ async def test_closing_tells_whoever_waits() -> None:
     await wire.let_through()
     callers += await wire.want(3, 4)
     await wire.folder.close()
-    await settle()
+    assert len(asyncio.all_tasks()) == 1
     for caller in callers:
         with pytest.raises(ClientClosedError, match="the client was closed"):
             caller.result()

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import pickle
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import Any
@@ -577,6 +578,21 @@ def test_shows_what_it_was_told() -> None:
     assert repr(RateLimiter(5, 0.5)) == "RateLimiter(limit=5, period=0.5)"
     assert repr(UNLIMITED) == "UNLIMITED"
     assert (RateLimiter(5).limit, RateLimiter(5).period) == (5, 60.0)
+
+
+@pytest.mark.parametrize(("burst", "at_once"), [(None, 10), (10, 10), (3, 4), (1, 2)])
+def test_a_quiet_client_has_its_burst_at_once(burst: int | None, at_once: int) -> None:
+    """After the one call that is due; without a word the whole limit."""
+
+    async def main() -> None:
+        limiter = RateLimiter(10, 10.0, burst=burst)
+        with suppress(TurnRefusedError):
+            while True:
+                (await limiter.turn(max_wait=0.0)).accepted()
+        assert limiter.statistics.granted == at_once
+        assert now() == 0
+
+    run_in_virtual_time(main())
 
 
 def test_says_what_the_largest_burst_is() -> None:

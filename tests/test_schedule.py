@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpcrunch_async.rate_limit.discover import DiscoveredPace
-from helpcrunch_async.rate_limit.line import Grant, Place, Priority
+from helpcrunch_async.rate_limit.line import Grant, Line, Place, Priority
 from helpcrunch_async.rate_limit.schedule import Schedule
 from helpcrunch_async.rate_limit.told import ToldPace
 
@@ -462,11 +462,19 @@ def test_a_turn_is_told_what_came_of_it() -> None:
 
 
 class Told(ToldPace):
-    """Notes what it is told of rejections."""
+    """Notes what it is told of callers and answers."""
 
     def __init__(self) -> None:
         super().__init__(120, 60.0, 120.0)
         self.told: list[object] = []
+
+    def joined(self, now: float, line: Line) -> None:
+        self.told.append(("joined", now, len(line)))
+        super().joined(now, line)
+
+    def accepted(self, line: Line) -> None:
+        self.told.append(("accepted", len(line)))
+        super().accepted(line)
 
     def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:
         self.told.append(("contact", grant, now, retry_after))
@@ -483,14 +491,37 @@ def test_the_pace_hears_of_each_rejection() -> None:
     schedule = Schedule(pace, period=60.0, random=Random(1).random)
     first, second = (schedule.arrive(1000.0, "interactive") for _ in range(2))
     assert list(schedule.grants(1000.0)) == [first, second]
+    pace.told.clear()
     expected: list[object] = [("contact", first.grant, 1000.5, 3.0), ("sibling", second.grant)]
     schedule.rejected(1000.5, first, 3.0)
     schedule.rejected(1000.6, second, None)
+    assert expected == pace.told
     probe = schedule.arrive(1001.0, "interactive")
     assert list(schedule.grants(1003.5)) == [probe]
-    expected.append(("probe", probe.grant))
+    pace.told.clear()
+    expected = [("probe", probe.grant)]
     schedule.rejected(1004.0, probe, 3.0)
     assert expected == pace.told
+
+
+def test_the_pace_hears_who_waits_already() -> None:
+    """Of each who comes, and with each answer: quiet is when nobody does."""
+    pace = Told()
+    schedule = Schedule(pace, period=60.0, random=Random(1).random)
+    first = schedule.admit(1000.0, "interactive")
+    schedule.arrive(1001.0, "interactive")
+    second = schedule.arrive(1002.0, "interactive")
+    assert first is not None
+    schedule.accepted(1003.0, first)
+    assert list(schedule.grants(1003.0))[1] is second
+    schedule.accepted(1004.0, second)
+    assert pace.told == [
+        ("joined", 1000.0, 0),
+        ("joined", 1001.0, 0),
+        ("joined", 1002.0, 1),
+        ("accepted", 2),
+        ("accepted", 0),
+    ]
 
 
 def test_a_late_rejection_moves_the_deadline_only_while_no_probe_is_out() -> None:

@@ -464,3 +464,19 @@ def test_climbs_back_to_what_was_told_and_no_further() -> None:
     assert (player.pace.calls, player.pace.burst) == (100, 100)
     player.come(1)
     assert player.go() == 1
+
+
+@pytest.mark.parametrize(("accepted", "climbs"), [(19, False), (20, True)])
+def test_accepted_calls_pay_for_a_climb(accepted: int, climbs: bool) -> None:  # noqa: FBT001 - a row
+    """Twenty for a rejection that taught little; those before it do not count."""
+    player = Player(100, 10.0)
+    player.come(4)
+    player.go()
+    player.accept(3)
+    player.contact(2.0)
+    player.pace._set_calls(50.0)
+    for _ in range(accepted):
+        player.pace.accepted(player.line)
+    player.now += 11.0
+    player.pace.joined(player.now, player.line)
+    assert (player.pace.calls > 50) == climbs
