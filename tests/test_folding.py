@@ -497,7 +497,7 @@ async def test_an_id_that_is_forgotten_is_an_error_and_no_endless_wait() -> None
 @folding
 async def test_a_request_that_never_takes_its_turn_holds_nobody_up() -> None:
     """It leaves the line all the same."""
-    asked = []
+    asked: list[int] = []
 
     async def ask(batch: Batch[str], take: Callable[[], None]) -> None:
         await asyncio.sleep(1)

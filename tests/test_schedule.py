@@ -472,6 +472,10 @@ class Told(ToldPace):
         self.told.append(("joined", now, len(line)))
         super().joined(now, line)
 
+    def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
+        self.told.append(("probing" if probe else "going", len(line)))
+        return super().grant(now, line, probe=probe)
+
     def accepted(self, line: Line) -> None:
         self.told.append(("accepted", len(line)))
         super().accepted(line)
@@ -497,9 +501,9 @@ def test_the_pace_hears_of_each_rejection() -> None:
     schedule.rejected(1000.6, second, None)
     assert expected == pace.told
     probe = schedule.arrive(1001.0, "interactive")
-    assert list(schedule.grants(1003.5)) == [probe]
     pace.told.clear()
-    expected = [("probe", probe.grant)]
+    assert list(schedule.grants(1003.5)) == [probe]
+    expected = [("probing", 0), ("probe", probe.grant)]
     schedule.rejected(1004.0, probe, 3.0)
     assert expected == pace.told
 
@@ -517,9 +521,12 @@ def test_the_pace_hears_who_waits_already() -> None:
     schedule.accepted(1004.0, second)
     assert pace.told == [
         ("joined", 1000.0, 0),
+        ("going", 0),
         ("joined", 1001.0, 0),
         ("joined", 1002.0, 1),
         ("accepted", 2),
+        ("going", 1),
+        ("going", 0),
         ("accepted", 0),
     ]
 
