@@ -504,3 +504,17 @@ async def test_a_stream_has_ten_full_searches_in_hand_or_a_hundred_single_ids(
     assert running == set()
     assert lookup.is_idle()
     assert len(asyncio.all_tasks()) == 1
+
+
+@in_virtual_time
+async def test_a_stream_brings_each_id_and_ends() -> None:
+    """A hundred to a request, those that are missing each by a request of its own."""
+    server = Server(lambda ids: rows(*(each for each in ids if each < 1000)))
+    running = set[CustomerLookup]()
+    ids = [*range(1, 1250), 7]
+    found = [each async for each in lookup_of(server).stream(ids, running)]
+    assert sorted(each.id for each in found) == sorted(ids)
+    assert all((each.customer is None) == (each.id >= 1000) for each in found)
+    assert [len(each) for each in server.sent if isinstance(each, list)] == [100] * 12 + [50]
+    assert sorted(each for each in server.sent if isinstance(each, int)) == list(range(1000, 1250))
+    assert running == set()
