@@ -272,6 +272,30 @@ def test_a_cancelled_caller_gives_its_part_to_the_next(when: str) -> None:
     run_in_virtual_time(main())
 
 
+@pytest.mark.parametrize("instant", [-1e-10, 0.0, 1e-10], ids=["just before", "at once", "just after"])
+def test_a_caller_who_is_cancelled_as_its_patience_ends_leaves_once(
+    instant: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever comes first, no other place is given up with it, and the loop has nothing to complain of."""
+
+    async def main() -> None:
+        limiter = RateLimiter()
+        probe = await limiter.turn()
+        probe.rejected(2.0)
+        probe = await limiter.turn()
+        hurried, other = asyncio.create_task(limiter.turn(max_wait=5.0)), asyncio.create_task(limiter.turn())
+        asyncio.get_running_loop().call_at(now() + 5.0 + instant, hurried.cancel)
+        await asyncio.sleep(6)
+        assert hurried.done()
+        assert limiter.statistics.waiting == 1
+        probe.accepted()
+        (await other).accepted()
+        assert limiter.statistics.waiting == 0
+
+    run_in_virtual_time(main())
+    assert caplog.records == []
+
+
 def test_three_hundred_waiters_survive_a_cancelled_probe() -> None:
     """The probe's part is handed on, however many probes are cancelled."""
 

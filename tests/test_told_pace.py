@@ -256,7 +256,7 @@ def test_expects_some_round_trips_for_a_lump() -> None:
     player = Player(100, 100.0)
     player.pace.answered(0.5)
     player.pace.grant(player.now, player.line, probe=False)
-    player.come(20)
+    player.come(80)
     assert player.pace.expected_wait(player.now, player.line, "interactive", 10) == 10 / 4 * 0.5
 
 
