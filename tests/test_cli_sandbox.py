@@ -29,13 +29,13 @@ from helpcrunch_async.testing import FakeHelpCrunch
 
 
 class Sandbox:
-    """A running sandbox: what it printed, and requests to it."""
+    """A running sandbox: what it printed, in words or as JSON, and requests to it."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
         assert process.stdout is not None
         self.lines = [process.stdout.readline()]
-        while not self.lines[-1].startswith("curl"):
+        while not self.lines[-1].startswith(("curl", "{")):
             assert self.lines[-1], f"it ended: {process.communicate()}"
             self.lines.append(process.stdout.readline())
         found = re.search(r"http://(127\.0\.0\.1|localhost|\[::1\]):(\d+)/v1", self.lines[0])
@@ -107,6 +107,20 @@ def test_what_it_says_is_so(start: Start) -> None:
         assert sandbox.told(noun) == ", ".join(str(row["id"]) for row in rows)
     assert sandbox.lines[-1].startswith("curl -H 'Authorization: Bearer sandbox' http://127.0.0.1:")
     assert sandbox.ask("GET", "customers/8737843")[1]["name"] == "Cindy Mindy"
+
+
+def test_json_tells_programs_how_to_reach_it(start: Start) -> None:
+    """One line of JSON on stdout: where it is, its key, its limit, and the ids of what is there."""
+    sandbox = start("--json", "--customers", 3, "--chats", 1, "--limit", 60, "--period", 30)
+    told = json.loads(sandbox.lines[0])
+    assert told["baseUrl"] == f"http://127.0.0.1:{sandbox.port}/v1"
+    assert told["apiKey"] == "sandbox"
+    assert told["limit"] == {"requests": 60, "seconds": 30.0}
+    assert told["madeUpSigningKey"] is None
+    assert len(told["customers"]) == 3
+    assert sandbox.ask("GET", f"chats/{told['chats'][0]}")[0] == 200
+    assert sandbox.ask("GET", "agents")[1]["data"][0]["id"] in told["agents"]
+    assert sandbox.end() == (0, f"GET /chats/{told['chats'][0]} 200\nGET /agents 200\n")
 
 
 def test_it_remembers(start: Start) -> None:
@@ -280,15 +294,17 @@ def test_another_address(start: Start, host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "sandbox.example"])
 def test_whoever_reaches_it_can_use_it(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     """That is said beyond the loopback; nothing is opened there by this test."""
-    told: list[list[str]] = []
+    told: list[str] = []
 
-    async def serve(_: FakeHelpCrunch, place: str, __: str, lines: list[str]) -> None:
-        told.append([place, *lines])
+    async def serve(_: FakeHelpCrunch, place: str, introduce: Callable[[], str]) -> None:
+        told.extend([place, *introduce().splitlines()])
 
+    monkeypatch.setattr(FakeHelpCrunch, "url", "http://sandbox/v1")
     monkeypatch.setattr("helpcrunch_async.cli.sandbox._serve_until_told", serve)
     result = CliRunner().invoke(app, ["sandbox", "--host", host, "--port", "8765"])
     assert result.exit_code == 0
-    assert told == [[f"port 8765 of {host}", f"open to       anybody who reaches {host} and knows the key"]]
+    assert told[0] == f"port 8765 of {host}"
+    assert f"open to       anybody who reaches {host} and knows the key" in told
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,23 @@
 """`helpcrunch sandbox`: an account to develop against, in whatever language, until Ctrl-C."""
 
 import asyncio
+import json
 import os
 import secrets
 import shlex
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.oddities import Oddity, make_odd
+from helpcrunch_async.cli.options import AsJson
 from helpcrunch_async.cli.problems import Debug, run
 from helpcrunch_async.cli.text import printable
 from helpcrunch_async.testing import FakeHelpCrunch, RecordedRequest, RollingLog
@@ -74,6 +77,7 @@ def sandbox(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No line on stderr for every request.")] = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Run a HelpCrunch account on this machine to develop against, in any language.
@@ -102,22 +106,31 @@ def sandbox(
         lines = [] if _is_loopback(host) else [f"open to       anybody who reaches {host} and knows the key"]
         if odd:
             lines.append(f"odd           {', '.join(dict.fromkeys(odd))}")
+        made_up = None if webhooks_to is None else _send_webhooks(server, webhooks_to)
         if webhooks_to is not None:
-            lines.append(_send_webhooks(server, webhooks_to))
-        asyncio.run(_serve_until_told(server, f"port {port} of {host}", key, lines))
+            signed_with = made_up or f"the key in {_SIGNING_KEY}"
+            lines.append(f"webhooks      to {webhooks_to}, signed with {signed_with}")
+
+        def introduce() -> str:
+            if as_json:
+                return json.dumps({**_contents(server, key), "madeUpSigningKey": made_up})
+            return "\n".join(_introduction(server, key, lines))
+
+        asyncio.run(_serve_until_told(server, f"port {port} of {host}", introduce))
         return ExitCode.DONE
 
     run(work, debug=debug)
 
 
-def _send_webhooks(server: FakeHelpCrunch, url: str) -> str:
+def _send_webhooks(server: FakeHelpCrunch, url: str) -> str | None:
+    """Let it send webhooks; give the signing key that was made up for them, if none was given."""
     given = os.environ.get(_SIGNING_KEY)
     signing_key = given or secrets.token_hex(16)
     try:
         server.send_webhooks_to(url, signing_key)
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
-    return f"webhooks      to {url}, signed with {f'the key in {_SIGNING_KEY}' if given else signing_key}"
+    return None if given else signing_key
 
 
 def _is_loopback(host: str) -> bool:
@@ -127,7 +140,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _serve_until_told(server: FakeHelpCrunch, place: str, key: str, more_lines: list[str]) -> None:
+async def _serve_until_told(server: FakeHelpCrunch, place: str, introduce: Callable[[], str]) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError):  # where loops know no signals, Ctrl-C is a KeyboardInterrupt
@@ -139,7 +152,7 @@ async def _serve_until_told(server: FakeHelpCrunch, place: str, key: str, more_l
         line = f"{place} cannot be had ({_reason_of(error)}): choose another with --port or --host"
         raise CommandError(line, ExitCode.USAGE) from None
     try:
-        typer.echo("\n".join(_introduction(server, key, more_lines)))
+        typer.echo(introduce())
         await told.wait()
     finally:
         await server.close()
@@ -175,6 +188,24 @@ def _introduction(server: FakeHelpCrunch, key: str, more_lines: list[str]) -> li
         "",
         f"curl -H {header} {server.url}/{path}",
     ]
+
+
+def _contents(server: FakeHelpCrunch, key: str) -> dict[str, Any]:
+    """Give what another program needs to know, and the ids of what is there."""
+    rule = server.rate_rule
+    nouns = {
+        "customers": server.customers,
+        "chats": server.chats,
+        "agents": server.agents,
+        "departments": server.departments,
+        "applications": server.applications,
+    }
+    return {
+        "baseUrl": server.url,
+        "apiKey": key,
+        "limit": {"requests": rule.limit, "seconds": rule.period} if isinstance(rule, RollingLog) else None,
+        **{noun: [row["id"] for row in rows] for noun, rows in nouns.items()},
+    }
 
 
 def _some(ids: list[int]) -> str:
