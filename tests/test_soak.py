@@ -19,7 +19,7 @@ from helpcrunch_async.folding import Wanted
 from helpcrunch_async.lookup import CustomerLookup
 from helpcrunch_async.rate_limit.waiting import WaitingRoom
 from helpcrunch_async.requester import Requester
-from helpcrunch_async.retry import Repetition
+from helpcrunch_async.retry import Repetition, RetryBudget
 
 SHORT = Plan(
     seed=20_260,
@@ -28,6 +28,7 @@ SHORT = Plan(
     timeout=0.5,
     ends_after=300.0,
     looks=2,
+    patience=20.0,
 )
 
 
@@ -38,14 +39,14 @@ async def test_every_id_is_accounted_for_once_by_every_route() -> None:
     assert soak.broken.first == []
     assert [route.name for route in ROUTES] == [leg.route for leg in soak.legs]
     assert {300, 285} == {leg.ledger.outcomes.total() for leg in soak.legs}
-    assert min(soak.dealt.values()) >= 1
+    assert sum(times > 0 for times in soak.dealt.values()) > 50
 
 
 async def soaked(route: Route, ids: int = 100) -> list[str]:
     """The promises that are broken on a short way by one route."""
     soak = Soak(attrs.evolve(SHORT, ids=ids, looks=1, patience=0.05))
     await soak.run([route])
-    return [what for what in soak.broken.first if not what.startswith("never thrown")]
+    return soak.broken.first
 
 
 def route_called(name: str) -> Route:
@@ -102,6 +103,7 @@ async def test_a_turn_that_is_not_given_back_is_noticed(monkeypatch: pytest.Monk
 async def test_a_repeated_event_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that repeats what must not be repeated records an event twice."""
     monkeypatch.setattr(Repetition, "again", lambda *_: True)
+    monkeypatch.setattr(RetryBudget, "take_out", lambda _: True)
     assert any("was recorded 2 times" in each for each in await soaked(EVENTS, ids=300))
 
 
@@ -134,12 +136,17 @@ async def test_anothers_customer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_grows_is_noticed() -> None:
     """Memory, and objects, beyond what caches and kept connections explain."""
-    first = Pulse(ids=0, memory=50 * 2**20, objects=40_000, files=9, connections=0)
-    fine = Pulse(ids=100_000, memory=80 * 2**20, objects=47_000, files=9, connections=30)
-    assert fine.faults_since(first) == []
-    assert attrs.evolve(fine, memory=90 * 2**20).faults_since(first) == ["memory grew from 50 to 90 MiB"]
-    assert attrs.evolve(fine, objects=140_000).faults_since(first) == ["objects grew from 40,000 to 140,000"]
-    assert attrs.evolve(fine, files=10).faults_since(first) == ["open files went from 9 to 10"]
+    first = Pulse(ids=0, memory=20 * 2**20, objects=1_000, files=9, connections=0)
+    warm = Pulse(ids=100, memory=50 * 2**20, objects=2_000, files=9, connections=30)
+    fine = Pulse(ids=100_000, memory=80 * 2**20, objects=7_000, files=9, connections=30)
+
+    def faults_with(**changes: int) -> list[str]:
+        return attrs.evolve(fine, **changes).faults_since(first, warm)
+
+    assert faults_with() == []
+    assert faults_with(memory=90 * 2**20) == ["memory grew from 50 to 90 MiB"]
+    assert faults_with(objects=101_000) == ["objects grew from 1,000 to 101,000"]
+    assert faults_with(files=10) == ["open files went from 9 to 10"]
 
 
 async def test_a_soak_ends() -> None:
@@ -150,7 +157,7 @@ async def test_a_soak_ends() -> None:
 
     soak = Soak(attrs.evolve(SHORT, ends_after=0.05))
     await soak.run([Route("hangs", walk, paced)])
-    assert "not done within 0.05 seconds" in soak.broken.first
+    assert soak.broken.first == ["not done within 0.05 seconds"]
 
 
 def test_the_program_tells_and_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from soak.cards import CARDS
+from soak.health import MOST_MEMORY, MOST_OBJECTS
 from test_faults import test_what_a_particular_call_gets, test_what_the_caller_gets
 from test_retry_table import test_each_kind_of_request
 
@@ -12,6 +14,7 @@ from faults.cases import FAULTS, id_of
 from faults.clients import ATTEMPTS
 from faults.kinds import KINDS, STATUSES, Kind
 
+FIGURES: Final = (Path(__file__).parents[1] / "soak" / "measured.md").read_text(encoding="utf-8")
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 
 INTRODUCTION: Final = """\
@@ -28,6 +31,33 @@ line, no task is left and no warning was given.
 "Can be repeated" is a fact of the endpoint: reads, searches, and each PUT, PATCH and DELETE of a named thing
 can be; creating something and `GET /agents/{{id}}/unsubscribe` cannot. "In doubt" is `error.outcome_unknown`:
 True whenever a request that changes something may have been applied.
+"""
+
+
+SOAK: Final = """\
+## The soak
+
+`make soak` sends ids by every route: `get_customer` gathered, and coalesced; `get_customers` with searches,
+and with `batch=False`; `stream_customers`; `list_customers` and `search_customers`; of the changes
+`update_customer` and `create_event`. The server throws {cards} faults at random: of those above the ones that
+plain HTTP can show, and searches that lie. One id in twenty does not exist. Callers give up at random, have
+short deadlines, little patience or no retries, and clients are closed under their calls. It fails unless
+
+* each id has exactly one outcome: the customer with that id and name, `NotFoundError` if there is none,
+  another error of ours, or the cancellation that was meant; a listing that an error stopped goes on behind
+  its last row;
+* a change that succeeded was made, one that failed and was made is in doubt, and no event was recorded twice;
+* at every look, ten on each route, no call, turn, place in line, connection in use or task is left; beside
+  the connections that are kept for later as many files are open as at first; memory is at most {memory} MiB
+  above the first of these looks; and there are at most {objects} objects more for each id, so that what stays
+  of a call is seen;
+* nothing was warned of, and no error came to light in the event loop or the garbage collector.
+
+The faults come from a seed, which is printed. `make soak SEED=7` throws the same ones in the same order;
+which request meets them depends on timing. `tests/test_soak.py` is a run of some seconds, and shows that
+each of these promises is seen to break when it is broken on purpose.
+
+{figures}
 """
 
 
@@ -78,6 +108,9 @@ def text() -> str:
     rest = [kind for kind in KINDS if not kind.request.repeatable]
     rows = "".join(_row(fault, case) for fault in FAULTS for case in fault.cases)
     table = test_each_kind_of_request.__name__
+    soak = SOAK.format(
+        cards=len(CARDS), memory=MOST_MEMORY >> 20, objects=MOST_OBJECTS, figures=FIGURES.strip()
+    )
     return f"""\
 {INTRODUCTION.format(attempts=ATTEMPTS)}
 ## The faults
@@ -104,7 +137,8 @@ fault above that any request may meet, and into {len(STATUSES)} statuses. The er
 With a rate limiter a 429 is not counted: the call waits at the account's gate for as long as its patience
 lasts. One attempt in doubt leaves the call in doubt, whatever a later one meets. A 404 to the retry of a
 deletion that an earlier attempt may have carried out is a success.
-"""
+
+{soak}"""
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from soak.server import SoakServer
 _POLL: Final = 0.01  # seconds
 
 MOST_MEMORY: Final = 32 * 2**20
-"""Bytes above the first look. One gzip bomb takes 16 MiB, of which malloc may keep some; a kilobyte that is
-leaked for each id of one route makes a hundred."""
+"""Bytes above the first look after work. One gzip bomb takes 16 MiB, of which malloc may keep some; a
+kilobyte that is leaked for each id of one route makes a hundred."""
 
 MOST_OBJECTS: Final = 0.02
 """Objects more, for each id since the first look. One call that is leaked for each id is at least one."""
@@ -37,11 +37,11 @@ class Pulse:
     files: int  # without those of connections that are kept on purpose
     connections: int
 
-    def faults_since(self, first: "Pulse") -> list[str]:
-        """Tell what has grown since the first measurement."""
+    def faults_since(self, first: "Pulse", warm: "Pulse") -> list[str]:
+        """Tell what has grown since the first look; memory since the first one after work."""
         found = []
-        if self.memory is not None and first.memory is not None and self.memory > first.memory + MOST_MEMORY:
-            found.append(f"memory grew from {first.memory >> 20} to {self.memory >> 20} MiB")
+        if self.memory is not None and warm.memory is not None and self.memory > warm.memory + MOST_MEMORY:
+            found.append(f"memory grew from {warm.memory >> 20} to {self.memory >> 20} MiB")
         most = first.objects + _SPARE_OBJECTS + MOST_OBJECTS * (self.ids - first.ids)
         most += _OBJECTS_OF_A_CONNECTION * self.connections
         if self.objects > most:
@@ -84,6 +84,7 @@ class Watch:
     server: SoakServer
     patience: float
     first: Pulse | None = None
+    warm: Pulse | None = None
 
     async def look(
         self, client: HelpCrunchClient | None, limiter: Limiter, *, ids: int
@@ -98,9 +99,10 @@ class Watch:
         pulse = Pulse(ids, memory(), len(gc.get_objects()), files, kept)
         if self.first is None:
             self.first = pulse
-        return pulse, [f"{count} {what} not given back" for what, count in held.items()] + pulse.faults_since(
-            self.first
-        )
+        if self.warm is None or not self.warm.ids:
+            self.warm = pulse
+        kept_too_long = [f"{count} {what} not given back" for what, count in held.items()]
+        return pulse, kept_too_long + pulse.faults_since(self.first, self.warm)
 
     def _held(self, client: HelpCrunchClient | None, limiter: Limiter) -> dict[str, int]:
         held = {} if client is None else held_by(client)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import logging
 import random
 import sys
 import time
@@ -25,11 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     plan = Plan(given.seed, given.ids, one_change_in=_ONE_CHANGE_IN)
     soak = Soak(plan)
+    logging.getLogger("helpcrunch_async").setLevel(logging.ERROR)  # it warns of each search that lies
     changed = plan.ids // plan.one_change_in
     _say(f"seed {plan.seed}, {plan.ids:,} ids by each route, {changed:,} to change\n\n{report.HEADING}")
     began = time.monotonic()
     with _unraisable(soak.broken):
         asyncio.run(soak.run(tell=lambda leg: _say(report.of_leg(leg))))
+    for name, times in soak.dealt.items():
+        if not times:
+            soak.broken.note(f"never thrown: {name}")
     _say(report.of_all(soak, time.monotonic() - began))
     sys.exit(1 if soak.broken.count else 0)
 

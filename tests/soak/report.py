@@ -1,27 +1,31 @@
 """What a soak has to tell, as Markdown."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
 from soak.course import Leg, Soak
+from soak.ledger import CANCELLED, WITH_ITS_LIST
 
 HEADING: Final = (
-    "| route | requests | seconds | what became of the ids | files | MiB | objects |\n"
-    "| --- | --- | --- | --- | --- | --- | --- |"
+    "| route | requests | seconds | answered | not there | other errors | given up | MiB | objects |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
+_ANSWERS: Final = ("Customer", "Event")
+_NOT_THERE: Final = "NotFoundError"
+_GIVEN_UP: Final = (CANCELLED, WITH_ITS_LIST)
 
 
 def of_leg(leg: Leg) -> str:
-    """Give the line of one route."""
-    last = leg.pulses[-1]
-    stopped = leg.ledger.stopped
-    became = _counts(leg.ledger.outcomes) + (f"; walks stopped by {_counts(stopped)}" if stopped else "")
+    """Give the line of one route: what became of its ids, and what was held at its last look."""
+    outcomes, last = leg.ledger.outcomes, leg.pulses[-1]
+    answered = sum(outcomes[name] for name in _ANSWERS)
+    given_up = sum(outcomes[name] for name in _GIVEN_UP)
+    errors = outcomes.total() - answered - given_up - outcomes[_NOT_THERE]
     memory = "-" if last.memory is None else f"{last.memory / 2**20:.0f}"
-    return (
-        f"| {leg.route} | {leg.requests:,} | {leg.seconds:.0f} | {became} | {last.files} | {memory} "
-        f"| {last.objects:,} |"
-    )
+    cells = (leg.requests, round(leg.seconds), answered, outcomes[_NOT_THERE], errors, given_up)
+    return f"| {leg.route} | {' | '.join(f'{each:,}' for each in cells)} | {memory} | {last.objects:,} |"
 
 
 def of_all(soak: Soak, seconds: float) -> str:
@@ -31,7 +35,15 @@ def of_all(soak: Soak, seconds: float) -> str:
     requests = sum(leg.requests for leg in soak.legs)
     work = f"{soak.asked:,} ids, {requests:,} requests, {thrown:,} faults"
     took = f"{seconds:.0f} seconds, {time.process_time():.0f} of them on a processor"
-    lines = ["", f"{work} in {took}", f"thrown: {_counts(soak.dealt)}"]
+    outcomes = sum((leg.ledger.outcomes for leg in soak.legs), Counter[str]())
+    stopped = sum((leg.ledger.stopped for leg in soak.legs), Counter[str]())
+    lines = [
+        "",
+        f"{work} in {took}",
+        f"thrown: {_counts(soak.dealt)}",
+        f"outcomes: {_counts(outcomes)}",
+        f"listings were stopped by: {_counts(stopped)}",
+    ]
     if pulses:
         memories = [pulse.memory for pulse in pulses if pulse.memory is not None]
         lines.append(

@@ -24,6 +24,8 @@ from helpcrunch_async.search import EMAIL
 from soak.account import Account
 from soak.ledger import CANCELLED, WITH_ITS_LIST, Ledger
 
+_REST: Final = 0.05  # seconds
+
 
 @frozen
 class Spell:
@@ -196,6 +198,7 @@ async def _walk_a_listing(spell: Spell, *, search: bool) -> None:
             spell.ledger.stopped[type(caught).__name__] += 1
         if error is not None:
             spell.ledger.judge_read(first, error)
+            await asyncio.sleep(_REST)  # a closed gate refuses at once
 
 
 async def _change(spell: Spell, call: Callable[[HelpCrunchClient, int], Coroutine[Any, Any, Any]]) -> None:
