@@ -281,17 +281,6 @@ def test_closing_that_is_cancelled_at_any_step(work: Work) -> None:
     at_every_step(scenario, at_least=1)
 
 
-async def test_who_cancels_while_the_client_closes_is_obeyed() -> None:
-    """That the client cancelled the task, too, does not turn a cancellation into an error."""
-    async with client_for(WORKS[0]) as client:
-        call = asyncio.create_task(client.get_customer(7))
-        await asyncio.sleep(0)
-        requester_of(client).close()
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-
-
 @frozen
 class Road:
     """A way over real sockets."""

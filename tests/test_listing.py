@@ -179,8 +179,8 @@ async def test_rows_that_vanish_do_not_stop_the_walk() -> None:
 
 
 async def test_a_server_that_ignores_the_offset_does_not_keep_us_for_ever() -> None:
-    """The same page over and over brings nothing new, and ends."""
-    asked = []
+    """The same page over and over brings nothing new, and ends: twice can be chance, three times is not."""
+    asked: list[int] = []
 
     async def fetch(offset: int, limit: int) -> Page[int]:
         asked.append(offset)
@@ -188,6 +188,7 @@ async def test_a_server_that_ignores_the_offset_does_not_keep_us_for_ever() -> N
         return Page(tuple(range(limit)), None, offset)
 
     assert list(range(100)) == await Listing(fetch, lambda row: row).to_list()
+    assert asked == [0, 100, 200]
 
 
 async def test_memory_of_met_rows_is_bounded() -> None:

@@ -84,6 +84,25 @@ async def test_a_streams_own_backlog_is_not_held_against_its_patience() -> None:
             assert None not in found
 
 
+@pytest.mark.parametrize("batch", [True, False], ids=["searched", "singly"])
+def test_bulk_work_that_gets_no_turn_is_told_at_once(*, batch: bool) -> None:
+    """The ids share the fate of the request that was refused: none goes on asking beyond its patience."""
+
+    async def main() -> None:
+        limiter = RateLimiter(1, 60.0)
+        (await limiter.turn()).accepted()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with HelpCrunchClient(
+            "key", base_url="http://127.0.0.1:9/v1", rate_limiter=limiter, max_wait=1.0
+        ) as client:
+            outcomes = await client.get_customers(range(1, 151), return_exceptions=True, batch=batch)
+        assert {type(outcome) for outcome in outcomes} == {RateLimitError}
+        assert loop.time() == began
+
+    run_in_virtual_time(main())
+
+
 async def test_the_deadline_bounds_get_customers_as_a_whole() -> None:
     """One awaited call, one deadline."""
     async with (

@@ -262,6 +262,24 @@ async def test_a_borrowed_session_does_not_resend_either() -> None:
         assert len(server.requests) == 3
 
 
+async def test_what_a_borrowed_sessions_middleware_raises_is_not_resent_either() -> None:
+    """Ours stands around those of the session, so it also sees what they raise."""
+    calls = 0
+
+    async def broken(_: aiohttp.ClientRequest, __: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        nonlocal calls
+        calls += 1
+        raise aiohttp.ServerDisconnectedError
+
+    async with (
+        aiohttp.ClientSession(middlewares=(broken,)) as mine,
+        client_of("http://127.0.0.1:9/v1", session=borrow_session(mine)) as client,
+    ):
+        with pytest.raises(ConnectionFailedError):
+            await client.get_customer(7)
+    assert calls == 1
+
+
 async def test_aiohttp_keeps_a_sessions_middlewares_where_we_read_them() -> None:
     """A canary for the one private attribute of aiohttp that is read: without it a borrowed session's
     middlewares would be dropped."""
