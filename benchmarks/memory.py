@@ -131,8 +131,9 @@ def _kept(count: int) -> Table:
         )
     return Table(
         f"{count:,} customers kept",
-        "Resident memory of a fresh process. Within one reply `json.loads` shares the strings of the keys, "
-        "so that dicts from pages are smaller than dicts from single replies.",
+        "Resident memory of a fresh process. Names, addresses, notes and the like differ from customer to "
+        "customer; countries, browsers, tags and custom attributes do not. Within one reply `json.loads` "
+        "shares the strings of the keys, and our reading equal strings, tags and locations.",
         ["", "dicts", "ours", "ratio", "target"],
         rows,
     )
