@@ -62,13 +62,21 @@ def test_begins_evenly_with_five_a_second() -> None:
     assert not player.pace.admits(player.now, "interactive", 1, 0)
 
 
-def test_sends_one_more_with_every_second_of_work() -> None:
-    """Until the first rejection the rate grows in a straight line."""
+def test_doubles_its_rate_every_six_seconds_of_work() -> None:
+    """Until the first rejection the rate grows by the same share each second."""
     player = Player()
-    player.accepted(10.0)
-    assert player.pace.rate == pytest.approx(15, rel=0.1)
-    player.accepted(10.0)
-    assert player.pace.rate == pytest.approx(25, rel=0.1)
+    player.accepted(6.0)
+    assert player.pace.rate == pytest.approx(10, rel=0.1)
+    player.accepted(12.0)
+    assert player.pace.rate == pytest.approx(40, rel=0.1)
+
+
+def test_climbs_more_slowly_where_the_way_is_long() -> None:
+    """Much is on the wire at the first rejection: a round trip of a fifth of a second makes six twelve."""
+    player = Player()
+    player.pace.answered(0.2)
+    player.accepted(12.0)
+    assert player.pace.rate == pytest.approx(10, rel=0.1)
 
 
 def test_sends_no_faster_when_nobody_waits() -> None:
@@ -93,10 +101,23 @@ def test_counts_a_window_that_fills_early() -> None:
 def test_counts_only_the_stretch_that_held_most() -> None:
     """The slow beginning is left out of the count."""
     player = Player()
-    counted = player.accepted(30.0)
+    counted = player.accepted(18.0)
     player.contact(0.5)
-    assert counted / 30 < 22
+    assert counted / 18 < 20
     assert 25 < player.pace.rate < 35
+
+
+def test_steps_back_clearly_until_a_count_is_exact() -> None:
+    """A short pause after a climb hides by how much the rate was too high; after even work it does not."""
+    player = Player()
+    player.accepted(10.0)
+    before = player.pace.rate
+    player.contact(0.05)
+    assert player.pace.rate == pytest.approx(0.85 * before, rel=0.02)
+    player.accepted(10.0)
+    before = player.pace.rate
+    player.contact(0.05)
+    assert player.pace.rate > 0.95 * before
 
 
 def test_does_not_count_most_of_a_pause_that_was_not_needed() -> None:
@@ -118,13 +139,13 @@ def test_steps_back_when_there_is_too_little_to_count() -> None:
 
 
 def test_climbs_more_slowly_the_better_it_knows() -> None:
-    """After the first contact the rate doubles within a minute or two; after a second one in many."""
+    """After the first contact the rate doubles within a minute; after a second one in many."""
     player = Player()
     player.accepted(5.0)
     player.contact(0.2)
     guessed = player.pace.rate
     player.accepted(40.0)
-    assert 1.3 * guessed < player.pace.rate < 2 * guessed
+    assert 1.5 * guessed < player.pace.rate < 2 * guessed
     player.contact(0.2)
     counted = player.pace.rate
     player.accepted(40.0)

@@ -4,7 +4,9 @@ Which kind of window the server has, and how long, cannot be told from outside, 
 every kind takes even spacing just below its sustained rate, and that rate is one number. A lump to begin with
 would meet the limit sooner, but with many calls on the wire, and in a window that then stays full for the
 rest of its period. So the rate is raised until a call is rejected, set to what was accepted around the pause,
-and raised again: the more slowly, the better it is known.
+and raised again: the more slowly, the better it is known. The first climb adds a share of the rate each
+second, so that a low limit is not overshot by more than a high one; a smaller share where round trips are
+long, since whatever is on the wire at the first rejection may be rejected too.
 """
 
 from collections import deque
@@ -29,6 +31,7 @@ _LARGE_STEP_BACK: Final = 0.5
 _UNNEEDED: Final = 0.7  # of the time between the last rejection and the reopening: a slot was free by then
 _ROUNDED_UP: Final = 1.0  # seconds by which a Retry-After may exceed the wait
 _SHORTEST: Final = 1e-3  # seconds
+_ROUND_TRIPS: Final = 30  # that a climb takes longer
 _PAUSES: Final = 4  # of which a climb takes as long at least: a window may be as long as its pause
 _BRIEF: Final = 1 / 3  # of the work before it: a pause that does not blur the count
 
@@ -38,12 +41,12 @@ class _Certainty:
     """How well the rate is known, and what follows: when to ask again, and how quickly to try more."""
 
     first_pause: float  # seconds, at least
-    seconds: float  # of work at full pace after which the rate has doubled,
+    seconds: float  # of work at full pace, and some round trips, after which the rate has doubled,
     calls: int  # if by then so many were accepted for each one that was rejected
 
 
-_UNKNOWN: Final = _Certainty(0.5, seconds=5.0, calls=30)
-_GUESSED: Final = _Certainty(0.5, seconds=60.0, calls=30)
+_UNKNOWN: Final = _Certainty(0.5, seconds=6.0, calls=30)
+_GUESSED: Final = _Certainty(0.8, seconds=45.0, calls=30)
 _COUNTED: Final = _Certainty(0.1, seconds=400.0, calls=1_000)
 
 
@@ -130,14 +133,15 @@ class DiscoveredPace:
     def accepted(self, line: Line) -> None:
         """Raise the rate while somebody waits, who needs it.
 
-        Straight up from where nothing is known; from a rate that was counted slowly at first, and faster the
-        longer nothing is rejected.
+        By the same share each second where nothing is known; from a rate that was counted slowly at first,
+        and faster the longer nothing is rejected.
         """
         if not line or self._contact is not None:
             return
-        self._climbed += min(self.gap / self._seconds, 1 / self._calls)
-        share = self._climbed if self._certainty is _UNKNOWN else self._climbed**2
-        self.rate = self._base * (1 + share)
+        seconds = self._seconds + _ROUND_TRIPS * self.round_trip.mean
+        self._climbed += min(self.gap / seconds, 1 / self._calls)
+        growth = 2**self._climbed if self._certainty is _UNKNOWN else 1 + self._climbed**2
+        self.rate = self._base * growth
 
     def is_stale(self, grant: Grant) -> bool:
         """Tell whether a rejection speaks of a time before the gate was last opened."""
@@ -156,7 +160,7 @@ class DiscoveredPace:
         contact.last = max(contact.last, grant.at)
 
     def reopened(self, probe: Grant) -> None:
-        """Set the rate to what was accepted around the pause."""
+        """Set the rate to what was accepted around the pause, and clearly lower unless the count is exact."""
         contact, old = self._contact, self.rate
         assert contact is not None
         self._contact = None
@@ -165,13 +169,13 @@ class DiscoveredPace:
         is_first, is_enough = self._certainty is _UNKNOWN, count >= _ENOUGH
         is_exact = is_enough and not is_first and paused < _BRIEF * worked
         self._certainty = _COUNTED if is_exact else _GUESSED
-        if is_enough and is_first:
-            lowest = 0.0
-        elif is_enough and not is_exact:
-            lowest = _LARGE_STEP_BACK * old
+        if is_exact:
+            lowest, highest = _STEP_BACK, _BELOW
+        elif is_enough:
+            lowest, highest = 0.0 if is_first else _LARGE_STEP_BACK, _STEP_BACK
         else:
-            lowest = _STEP_BACK * old
-        rate = max(lowest, _BELOW * min(accepted, old), _LOWEST_RATE)
+            lowest, highest = _STEP_BACK, _STEP_BACK
+        rate = max(lowest * old, min(_BELOW * accepted, highest * old), _LOWEST_RATE)
         self._set_rate(rate, rejected=contact.rejected, paused=paused)
         self._since = probe.at
         self._turns = deque([probe], maxlen=_REMEMBERED)

@@ -125,8 +125,9 @@ class RateLimiter:
     def discover(cls, *, random: Callable[[], float] = random_module.random) -> Self:
         """Make a limiter that is told nothing: it finds out what the server takes, and follows it.
 
-        It begins with five calls a second and sends one more with every second of work until the first 429,
-        evenly and without bursts, so prefer telling a limit that is known. Its `limit` is None.
+        It begins with five calls a second and doubles that within some seconds of work until the first 429
+        (more seconds where round trips are long), evenly and without bursts, so prefer telling a limit that
+        is known. Its `limit` is None.
         """
         limiter = cls()
         limiter.limit = None
