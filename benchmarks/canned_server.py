@@ -42,7 +42,11 @@ def customer_body(customer_id: int = SOME_ID) -> bytes:
         "notes": f"Asked for invoice {customer_id} in German; prefers e-mail to calls. Wants to be told "
         "before the trial ends, and again when the plan changes.",
         "lastPage": f"https://example.com/orders/{customer_id}",
-        "device": documented["device"] | {"ip": f"10.{customer_id >> 16 & 255}.{customer_id >> 8 & 255}.1"},
+        "device": documented["device"]
+        | {
+            "id": 3 * customer_id,
+            "ip": f"10.{customer_id >> 16 & 255}.{customer_id >> 8 & 255}.{customer_id & 255}",
+        },
         "createdFrom": "telegram",
         "integrationId": f"5{customer_id}",
         "tags": [{"name": name, "color": "#00c2e0"} for name in ("lead", "Paid", "vip")],

@@ -67,7 +67,7 @@ def reader_of(model: Any, *, sharing: bool) -> Reader:
     if_there = [_Part.of(field, f"value_of({keys[field.name]!r})", sharing=sharing) for field in fields]
     instance = f"model({_arguments(there)}, NO_EXTRA)"
     if sharing and all(_is_plain(field.type) for field in fields):
-        # a tag, an agent: the same ones come again and again
+        # a tag, a location, an agent: the same ones come again and again
         same = f"(model, {', '.join(part.name for part in there)})"
         instance = f"seen.get({same}) or seen.setdefault({same}, {instance})"
     source = _SOURCE.format(
