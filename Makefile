@@ -54,12 +54,11 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python fuzz/drive.py -max_total_time=$(SECONDS) -max_len=4096 -dict=fuzz/decoder.dict \
 		-artifact_prefix=build/fuzz-failed- build/fuzz fuzz/corpus
 
-# all of them take an hour; `make mutants MUTANTS='helpcrunch_async.retry*'` for some.
-MUTANTS :=
+# all rooms take an hour or two; `make mutants ROOMS='errors retry'` for some. docs/explanation/mutants.md tells of it
+ROOMS :=
 mutants: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group mutants
-	$(BIN)/mutmut run $(MUTANTS)
-	$(BIN)/mutmut results
+	$(BIN)/python .ci/mutants.py $(ROOMS)
 
 # some minutes; SEED=n repeats one, as far as the order in which requests arrive allows
 IDS := 100000
@@ -75,7 +74,7 @@ docs/faults.md: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m faults.table
 
 clean:
-	rm -rf $(VENV) build dist mutants .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # A stamp per set of packages; each is renewed when pyproject.toml changes.
 $(VENV)/.pip:

@@ -146,6 +146,7 @@ def test_any_text_is_a_key_or_a_value_error(key: str) -> None:
         ("https://api.helpcrunch.com/v1", "https://api.helpcrunch.com/v1"),
         ("https://api.helpcrunch.com/v1/", "https://api.helpcrunch.com/v1"),
         ("https://api.helpcrunch.com", "https://api.helpcrunch.com"),
+        ("https://api.helpcrunch.com/XX/", "https://api.helpcrunch.com/XX"),
         ("https://api.helpcrunch.com:8443/v1", "https://api.helpcrunch.com:8443/v1"),
         ("HTTPS://api.helpcrunch.com/v1", "HTTPS://api.helpcrunch.com/v1"),
         ("http://localhost:8000/v1", "http://localhost:8000/v1"),
