@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from random import Random
 
 import pytest
@@ -88,6 +89,45 @@ def test_sends_no_faster_when_nobody_waits() -> None:
         player.pace.accepted(player.line)
         player.now += 1.0
     assert player.pace.rate == 5.0
+
+
+def test_estimates_a_wait_of_one_gap_for_each_turn_ahead() -> None:
+    """Of five a second, whoever comes right after a turn waits a fifth of one, and a fifth more per other."""
+    player = Player()
+    player.turn()
+    player.now += 0.05
+    estimate = player.pace.expected_wait
+    assert estimate(player.now, player.line, "interactive", 0) == pytest.approx(0.15, abs=0.006)
+    assert estimate(player.now, player.line, "bulk", 3) == pytest.approx(0.75, abs=0.006)
+    assert estimate(player.now + 9.0, player.line, "interactive", 0) == 0.0
+
+
+def test_never_has_more_than_a_hundred_on_the_wire() -> None:
+    """A server that does not answer gets no further calls, whatever the rate, until one of them is back."""
+    player = Player()
+    player.turn()
+    player.now += 60.0
+    assert player.pace.admits(player.now, "interactive", 1, 99)
+    assert not player.pace.admits(player.now, "interactive", 1, 100)
+    assert player.pace.due(player.now, player.line, 100) == ("interactive", inf)
+
+
+def test_a_contact_that_cost_more_is_paid_for_longer() -> None:
+    """After forty rejections the rate climbs a good deal more slowly than after one."""
+    rates = []
+    for more_rejected in (0, 39):
+        player = Player()
+        player.accepted(5.0)
+        player.pace.contact(player.turn(), now=player.now, retry_after=None)
+        for _ in range(more_rejected):
+            player.pace.rejected(player.turn(), probe=False)
+        player.now += 0.2
+        probe = player.pace.grant(player.now, player.line, probe=True)
+        player.pace.reopened(probe)
+        begun = player.pace.rate
+        player.accepted(10.0)
+        rates.append(player.pace.rate / begun - 1)
+    assert rates[0] > 3 * rates[1] > 0
 
 
 def test_counts_a_window_that_fills_early() -> None:
