@@ -54,7 +54,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python fuzz/drive.py -max_total_time=$(SECONDS) -max_len=4096 -dict=fuzz/decoder.dict \
 		-artifact_prefix=build/fuzz-failed- build/fuzz fuzz/corpus
 
-# all rooms take about an hour; `make mutants ROOMS='errors retry'` for some. docs/explanation/mutants.md tells of it
+# all rooms take a quarter of an hour; `make mutants ROOMS='errors retry'` for some. docs/explanation/mutants.md tells of it
 ROOMS :=
 mutants: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group mutants
