@@ -52,7 +52,7 @@ def word_or_number(value: object, _: object) -> object:
 
 def moment(value: object, _: object) -> datetime | None:
     """Read a moment in any of its four spellings: int, numeric string, the same with a fraction, null."""
-    if value.__class__ is str and len(value) == 10 and value.isascii() and value.isdecimal():
+    if type(value) is str and len(value) == 10 and value.isascii() and value.isdecimal():
         return datetime.fromtimestamp(int(value), UTC)  # the usual one, of the years 2001 to 2286
     if value is None or value == "":
         return None
