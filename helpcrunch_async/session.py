@@ -3,12 +3,12 @@
 It moves bytes. What a status means, what is in a body and whose key it carries are known elsewhere.
 """
 
-import asyncio
 import os
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import lru_cache
+from math import inf
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -165,7 +165,7 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: bytes | None,
-        timeout: float,  # noqa: ASYNC109 - the connect time-out inside is derived from it
+        timeout: float,  # noqa: ASYNC109 - aiohttp bounds the attempt
     ) -> Reply:
         """Send one request and read its reply to the last byte, all within `timeout` seconds.
 
@@ -177,8 +177,21 @@ class Transport:
             raise ClientClosedError("the session is closed")
         failure: _Failure
         try:
-            async with asyncio.timeout(timeout):
-                return await self._exchange(method, url, headers, body, timeout)
+            response = await self._session.request(
+                method,
+                URL(url, encoded=True),
+                data=body,
+                headers=reveal(headers),  # in no variable, hence in no traceback
+                allow_redirects=False,
+                raise_for_status=False,
+                timeout=_client_timeout(timeout),
+                middlewares=self._middlewares,
+            )
+            try:
+                return Reply(response.status, response.headers, await _read_whole(response.content))
+            except BaseException:
+                response.close()  # at the end of a body the connection goes back into the pool by itself
+                raise
         except TimeoutError as error:
             failure = _timed_out(error, timeout)
         except (aiohttp.ClientError, _WithoutWordsError, OSError) as error:
@@ -196,34 +209,17 @@ class Transport:
         # keep one in __context__.
         raise failure.error(failure.what, sent=failure.sent, permanent=failure.permanent)
 
-    async def _exchange(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: float,  # noqa: ASYNC109 - as above
-    ) -> Reply:
-        async with self._session.request(
-            method,
-            URL(url, encoded=True),
-            data=body,
-            headers=reveal(headers),  # in no variable, hence in no traceback
-            allow_redirects=False,
-            raise_for_status=False,
-            timeout=_client_timeout(timeout),
-            middlewares=self._middlewares,
-        ) as response:
-            pieces: list[bytes] = []
-            size = 0
-            while piece := await response.content.readany():
-                size += len(piece)
-                if size > MAX_BODY_BYTES:
-                    response.close()
-                    raise _TooLargeError
-                pieces.append(piece)
-            whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            return Reply(response.status, response.headers, whole)
+
+async def _read_whole(content: aiohttp.StreamReader) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while not content.at_eof():
+        piece = await content.readany()
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise _TooLargeError
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class _TooLargeError(aiohttp.ClientError):
@@ -232,9 +228,11 @@ class _TooLargeError(aiohttp.ClientError):
 
 @lru_cache(maxsize=16)
 def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
-    # `total` and `connect` would also count the wait for a pooled connection; the whole attempt is
-    # bounded by asyncio.timeout, and a connect that hangs is told from an answer that does not come.
-    return aiohttp.ClientTimeout(total=None, sock_connect=min(_LONGEST_CONNECT, seconds / 2))
+    # Nothing rounds `total` up to whole seconds. A connect that hangs has a limit of its own: then the
+    # request was certainly never sent.
+    return aiohttp.ClientTimeout(
+        total=seconds, sock_connect=min(_LONGEST_CONNECT, seconds / 2), ceil_threshold=inf
+    )
 
 
 def _timed_out(error: TimeoutError, timeout: float) -> _Failure:
