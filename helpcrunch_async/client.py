@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from copy import copy
 from datetime import datetime
@@ -319,14 +319,13 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-customer-v1
         """
         check_id(customer_id)
-        options = self._options
         if self._coalesce:
-            return await self._get_folded(customer_id, options)
+            return await self._get_folded(customer_id)
         return await self._one(GET_CUSTOMER.request(customer_id), Customer)
 
-    async def _get_folded(self, customer_id: int, options: CallOptions) -> Customer:
+    def _get_folded(self, customer_id: int) -> Coroutine[Any, Any, Customer]:
         """Get one customer in a request that others may share; the patience stays the caller's own."""
-        opened = self._opened()
+        opened, options = self._opened(), self._options
         deadline, max_wait = options.deadline, options.max_wait
         if deadline is not None or max_wait is not None:
             options = attrs.evolve(options, deadline=None, max_wait=None)
@@ -336,9 +335,10 @@ class HelpCrunchClient:
                 del opened.folding[unused]
             lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=True)
             opened.folding[options] = lookup
+        answer = lookup.get(customer_id, max_wait)
         if deadline is None:
-            return await lookup.get(customer_id, max_wait)
-        return await within(deadline, lookup.get(customer_id, max_wait), GET_CUSTOMER.request(customer_id))
+            return answer
+        return within(deadline, answer, GET_CUSTOMER.request(customer_id))
 
     @overload
     async def get_customers(
@@ -1162,7 +1162,7 @@ class HelpCrunchClient:
     async def _one(self, request: Request, model: type[Model]) -> Model:
         """Send a request that is answered by one object."""
         try:  # what came is in no local, hence in no traceback
-            return structure_one(await self._send(request, self._options), model)
+            return structure_one(await self._opened().requester.send(request, self._options), model)
         except DecodeError as error:
             error.outcome_unknown = request.changes
             raise

@@ -94,17 +94,20 @@ class Folder(Generic[T]):
 
     def want(self, wanted_id: int) -> "asyncio.Future[T]":
         """Want an id. Whoever wants it while it waits shares the answer."""
-        loop = asyncio.get_running_loop()
-        caller: asyncio.Future[T] = loop.create_future()
-        if self._closed:
-            caller.set_exception(ClientClosedError("the client is closed"))
-            return caller
+        return self._want(wanted_id)[1]
+
+    def _want(self, wanted_id: int) -> tuple[Wanted[T], "asyncio.Future[T]"]:
+        caller: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         wanted = self._together.get(wanted_id)
         if wanted is None:
-            wanted = self._together[wanted_id] = Wanted(wanted_id)
+            wanted = Wanted(wanted_id)
+            if self._closed:
+                caller.set_exception(ClientClosedError("the client is closed"))
+                return wanted, caller
+            self._together[wanted_id] = wanted
         wanted.callers.append(caller)
         self._staff_soon()
-        return caller
+        return wanted, caller
 
     def is_idle(self) -> bool:
         """Tell whether nothing is wanted, in line or on the wire."""
@@ -116,17 +119,16 @@ class Folder(Generic[T]):
         Raises:
             TurnRefusedError: no turn came for it within `max_wait` seconds.
         """
-        caller = self.want(wanted_id)
-        wanted = self._together.get(wanted_id)
+        wanted, caller = self._want(wanted_id)
         give_up = None
-        if max_wait is not None and wanted is not None:
+        if max_wait is not None:
             give_up = asyncio.get_running_loop().call_later(max_wait, self._refuse, wanted, caller)
         try:
             return await caller
         finally:
             if give_up is not None:
                 give_up.cancel()
-            if wanted is not None and caller in wanted.callers:
+            if caller in wanted.callers:
                 wanted.callers.remove(caller)
                 self._abandoned(wanted)
 
@@ -235,7 +237,8 @@ class Folder(Generic[T]):
         queue, width = (self._alone, 1) if self._alone else (self._together, self._width())
         while queue and len(batch.wanted) < width:
             wanted = queue.popitem(last=False)[1]
-            if any(not caller.done() for caller in wanted.callers):
+            wanted.callers = [caller for caller in wanted.callers if not caller.done()]
+            if wanted.callers:
                 wanted.batch = batch
                 batch.wanted.append(wanted)
 

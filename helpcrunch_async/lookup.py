@@ -11,7 +11,7 @@ Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -96,13 +96,19 @@ class CustomerLookup:
         """Tell whether nobody waits for a customer."""
         return self._folder.is_idle()
 
-    async def get(self, customer_id: int, max_wait: float | None = None) -> Customer:
+    def get(self, customer_id: int, max_wait: float | None = None) -> Coroutine[Any, Any, Customer]:
         """Get one customer, in a request that others who wait may share.
 
         Raises:
             RateLimitError: no turn came within `max_wait` seconds.
             HelpCrunchError: as `HelpCrunchClient.get_customer`.
         """
+        # a coroutine less for each of the thousands who may wait here
+        if max_wait is None:
+            return self._folder.get(customer_id)
+        return self._get_within(max_wait, customer_id)
+
+    async def _get_within(self, max_wait: float, customer_id: int) -> Customer:
         try:
             return await self._folder.get(customer_id, max_wait)
         except TurnRefusedError as refused:
