@@ -4,7 +4,7 @@ import copy
 import json
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from types import NoneType, UnionType
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from helpcrunch_async import CustomValue, DecodeError, Message, from_dict, models, to_dict
 from helpcrunch_async.bodies import structure_one, structure_page
-from helpcrunch_async.converter.quick import reader_of
+from helpcrunch_async.converter.quick import Reader, reader_of, sharing_reader_of
 from helpcrunch_async.converter.thorough import converter
 from helpcrunch_async.models import webhook
 
@@ -152,17 +152,17 @@ def test_odd_json_is_read_or_refused_by_name(model: Any, data: st.DataObject) ->
 
 
 @every_model
-@pytest.mark.parametrize("sharing", [False, True], ids=["alone", "among rows"])
+@pytest.mark.parametrize("reader", [reader_of, sharing_reader_of], ids=["alone", "among rows"])
 @settings(max_examples=15)
 @given(data=st.data())
 def test_the_quick_reader_reads_what_the_thorough_one_does(
-    model: Any, *, sharing: bool, data: st.DataObject
+    model: Any, reader: Callable[[Any], Reader], data: st.DataObject
 ) -> None:
     """It reads the same models of the same JSON, and refuses what the other refuses."""
     body: Any = data.draw(nearly(model) | ANY_JSON)
     outcomes = []
     for read in (
-        partial(reader_of(model, sharing=sharing), body, {}),
+        partial(reader(model), body, {}),
         partial(converter().structure, body, model),
     ):
         try:

@@ -30,6 +30,11 @@ _IN_ANY_SPELLING: Final[dict[Any, Callable[[object, object], object]]] = {
 }
 """What reads a value by itself, null included."""
 
+_ONES_OWN: Final = frozenset(
+    {"name", "email", "user_id", "phone", "ip", "notes", "integration_id", "text", "last_message_text"}
+)
+"""Fields that differ from row to row: looking for an equal string would cost more than it spares."""
+
 _SOURCE: Final = """\
 def read(value, seen):
     if value.__class__ is dict:
@@ -49,8 +54,18 @@ def read(value, seen):
 
 
 @cache
-def reader_of(model: Any, *, sharing: bool) -> Reader:
-    """Give the reader of a model; one that shares costs more, and spares memory where there are many rows."""
+def reader_of(model: Any) -> Reader:
+    """Give the reader of a model that comes alone."""
+    return _reader_of(model, sharing=False)
+
+
+@cache
+def sharing_reader_of(model: Any) -> Reader:
+    """Give the reader of a model that comes in many rows: it costs more, and spares memory."""
+    return _reader_of(model, sharing=True)
+
+
+def _reader_of(model: Any, *, sharing: bool) -> Reader:
     hook = converter().get_structure_hook(model)
 
     def thorough(value: Any, _: Seen | None) -> Any:
@@ -66,8 +81,8 @@ def reader_of(model: Any, *, sharing: bool) -> Reader:
     there = [_Part.of(field, f"value[{keys[field.name]!r}]", sharing=sharing) for field in fields]
     if_there = [_Part.of(field, f"value_of({keys[field.name]!r})", sharing=sharing) for field in fields]
     instance = f"model({_arguments(there)}, NO_EXTRA)"
-    if sharing and all(_is_plain(field.type) for field in fields):
-        # a tag, a location, an agent: the same ones come again and again
+    if sharing and "ip" not in keys and all(_is_plain(field.type) for field in fields):
+        # a tag, a location, an agent: the same ones come again and again; a device is somebody's own
         same = f"(model, {', '.join(part.name for part in there)})"
         instance = f"seen.get({same}) or seen.setdefault({same}, {instance})"
     source = _SOURCE.format(
@@ -113,7 +128,7 @@ def _readers_for(field: "attrs.Attribute[Any]", *, sharing: bool) -> dict[str, A
         return {f"read_{field.name}": _IN_ANY_SPELLING[field.type]}
     if attrs.has(_bare(field.type)):
         return {
-            f"read_{field.name}": reader_of(_bare(field.type), sharing=sharing),
+            f"read_{field.name}": (sharing_reader_of if sharing else reader_of)(_bare(field.type)),
             f"no_{field.name}": field.default,
         }
     return {}
@@ -136,7 +151,8 @@ class _Part:
         bare = _bare(kind)
         if bare in _PLAIN:
             looked_for = bare.__name__
-            argument = f"{name} and seen.setdefault({name}, {name})" if bare is str and sharing else name
+            shares = sharing and bare is str and field.name not in _ONES_OWN
+            argument = f"{name} and seen.setdefault({name}, {name})" if shares else name
         elif _is_row(kind):
             looked_for = "list"
             argument = f"tuple([{reader}(item, seen) for item in {name}]) if {name} else ()"

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from helpcrunch_async.converter.quick import Seen, reader_of
+from helpcrunch_async.converter.quick import Seen, reader_of, sharing_reader_of
 from helpcrunch_async.converter.thorough import converter, problems_of
 from helpcrunch_async.errors import DecodeError
 
@@ -26,7 +26,8 @@ def structure(value: object, model: type[M], seen: Seen | None = None) -> M:
     """
     kind: Any = model  # type checkers do not take every class for hashable
     try:
-        instance: M = reader_of(kind, sharing=seen is not None)(value, seen)
+        read = reader_of(kind) if seen is None else sharing_reader_of(kind)
+        instance: M = read(value, seen)
     except Exception as error:  # noqa: BLE001 - whatever the generated code meets in hostile JSON
         failed = type(error).__name__
     else:
