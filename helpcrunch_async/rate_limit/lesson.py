@@ -57,7 +57,7 @@ class Lesson:
     _last: float = -inf
     _contact: Contact | None = None
     _past: deque[Contact] = field(factory=deque)
-    _climb_at: float = inf
+    climb_at: float = inf  # when to try more, at the earliest
     _climb_anyway: float = inf  # when a climb need not pay for itself any more
     _pay: int = 0
     _step: float = _STEP
@@ -156,15 +156,15 @@ class Lesson:
             self._hold = 1.0
             self._step = _WEAK_STEP
             self._pay = _WEAK_PAY * rejections
-        self._climb_at = probe.at + self._hold * self.period
+        self.climb_at = probe.at + self._hold * self.period
         self._climb_anyway = probe.at + _IDLE * self.period
 
     def climb(self, now: float) -> float:
         """Give the factor by which to try more now; 1 when it is not the time."""
-        if now < self._climb_at or (self.accepted < self._pay and now < self._climb_anyway):
+        if now < self.climb_at or (self.accepted < self._pay and now < self._climb_anyway):
             return 1.0
         factor = 1 + self._step
-        self._climb_at = now + self.period
+        self.climb_at = now + self.period
         self._steps += 1
         if self._steps >= _STEPS_TO_DOUBLE:
             self._step = min(_LARGEST_STEP, 2 * self._step)
@@ -172,4 +172,4 @@ class Lesson:
 
     def end_climb(self) -> None:
         """End the climb: what was told is reached again."""
-        self._climb_at = inf
+        self.climb_at = inf

@@ -52,11 +52,11 @@ class Line:
 
     _lanes: dict[Priority, list[Place]] = field(factory=lambda: {"interactive": [], "bulk": []})
     _waiting: dict[Priority, int] = field(factory=lambda: dict.fromkeys(PRIORITIES, 0))
-    _total: int = 0
+    total: int = 0  # who waits in either lane; asked for at each turn, hence no method
     _interactive_turns: int = 0  # turns that interactive calls took while bulk work waited
 
     def __len__(self) -> int:
-        return self._total
+        return self.total
 
     def waiting(self, priority: Priority) -> int:
         """Count who waits in one lane."""
@@ -67,13 +67,13 @@ class Line:
         place.waiting = True
         heapq.heappush(self._lanes[place.priority], place)
         self._waiting[place.priority] += 1
-        self._total += 1
+        self.total += 1
 
     def leave(self, place: Place) -> None:
         """Give up a place. It stays in its lane, unseen, until it comes up or too many do."""
         place.waiting = False
         self._waiting[place.priority] -= 1
-        self._total -= 1
+        self.total -= 1
         lane = self._lanes[place.priority]
         if len(lane) > 2 * self._waiting[place.priority] + _GONE_KEPT:
             self._lanes[place.priority] = [each for each in lane if each.waiting]

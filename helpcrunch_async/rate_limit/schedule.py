@@ -49,7 +49,7 @@ class Schedule:
 
     def admit(self, now: float, priority: Priority) -> Place | None:
         """Give a newcomer its turn at once, without standing in line, if nobody waits and one may go."""
-        if self.line or self.gate.closed:
+        if self.line.total or self.gate.closed:
             return None
         self.pace.joined(now, self.line)
         if not self.pace.admits(now, priority, 1, self.in_flight):

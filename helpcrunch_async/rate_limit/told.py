@@ -35,6 +35,7 @@ class ToldPace:
         self.calls: float = limit  # per period: what is believed to be sustainable, at most `limit`
         self.burst: float = burst  # the largest lump believed to be accepted, at most `most`
         self.round_trip: RoundTrip = RoundTrip()
+        self._period_with_margin = period * (1 + _MARGIN) + 0.005
         self._credit = burst  # turns that may still go ahead of the even pace
         self._next = 0.0  # when the next paced turn is due
         self._sent: deque[float] = deque()  # turns of the last window
@@ -59,20 +60,24 @@ class ToldPace:
         return _LONGEST_PAUSE * self.window
 
     def _set_calls(self, calls: float) -> None:
-        """Set what is believed to be sustainable, and the figures that follow from it and from the jitter.
+        """Set what is believed to be sustainable, and the figures that follow from it.
 
-        `window` is the period plus what arrival jitter can add: the server sees arrivals, not departures.
-        `gap`, the seconds between paced turns, is for one call less, for windows that count the call they
-        judge.
+        The even pace is for one call less, for windows that count the call they judge.
         """
         self.calls = calls
-        self.window: float = self.period * (1 + _MARGIN) + 0.005 + 2 * self.round_trip.deviation
-        self.gap: float = self.window / (calls - min(1.0, calls / 50))
+        self._most_sent = min(self.limit, ceil(calls))
+        self._paced = calls - min(1.0, calls / 50)
+        self._allow_for_jitter()
+
+    def _allow_for_jitter(self) -> None:
+        """Set the window, and the gap between paced turns: the server sees arrivals, not departures."""
+        self.window: float = self._period_with_margin + 2 * self.round_trip.deviation
+        self.gap: float = self.window / self._paced
 
     def answered(self, seconds: float) -> None:
         """Measure a round trip."""
         self.round_trip.measure(seconds)
-        self._set_calls(self.calls)
+        self._allow_for_jitter()
 
     def joined(self, now: float, line: Line) -> None:
         """Climb if it is time, and earn credit for the time in which nobody waited.
@@ -80,14 +85,16 @@ class ToldPace:
         Were it earned while someone waits, the stall behind a full window would refill it, and a second
         lump would leave one period after the first.
         """
-        self._climb(now)
-        if not line:
+        if now >= self._lesson.climb_at:
+            self._climb(now)
+        if not line.total:
             self._credit = min(self.burst, self._credit + (now - self._earned_at) / self.gap)
             self._earned_at = now
 
     def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
         """Pace by default; let some go ahead of it while the whole job is within the budget."""
-        self._climb(now)
+        if now >= self._lesson.climb_at:
+            self._climb(now)
         priority = line.next_priority()
         window_frees = self.probe_due(now)
         if window_frees > now + INSTANT:
@@ -131,10 +138,9 @@ class ToldPace:
         sent, window = self._sent, self.window
         while sent and sent[0] <= now - window:
             sent.popleft()
-        most = min(self.limit, ceil(self.calls))
-        if len(sent) < most:
+        if len(sent) < self._most_sent:
             return now
-        return max(now, sent[-most] + window)
+        return max(now, sent[-self._most_sent] + window)
 
     def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
         """Take a turn off the hard window, the even pace and the credit.
@@ -145,7 +151,7 @@ class ToldPace:
         gap = self.gap
         pressed = now <= self._next + gap
         grant = Grant(now, depth=max(0.0, self._next - _EARLY - now) / gap)
-        if line or not (probe or self._is_due(now)):
+        if line.total or not (probe or self._is_due(now)):
             self._credit = max(0.0, self._credit - 1)
         self._next = max(self._next, now - _EARLY) + gap
         self._earned_at = now
@@ -156,7 +162,7 @@ class ToldPace:
     def accepted(self, line: Line) -> None:
         """Widen what may be lumped at once, by one a round trip, while somebody waits."""
         self._lesson.accepted += 1
-        if line and self._width < _WIDEST:
+        if self._width < _WIDEST and line.total:
             self._width += 1 / self._width
 
     def is_stale(self, grant: Grant) -> bool:

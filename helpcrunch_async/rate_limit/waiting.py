@@ -48,7 +48,7 @@ class WaitingRoom:
         """Report that the server took the call."""
         now = self.now()
         self.schedule.accepted(now, place)
-        if self.schedule.line:
+        if self.schedule.line.total:
             self._pump(now)
 
     def rejected(self, place: Place, retry_after: float | None) -> None:
