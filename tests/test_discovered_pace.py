@@ -169,6 +169,20 @@ def test_does_not_count_most_of_a_pause_that_was_not_needed() -> None:
     assert player.pace.rate > 0.7 * before
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "counted"), [(None, 0.3 * 4.0), (1.0, 4.0 - 0.7)], ids=["none", "Retry-After"]
+)
+def test_counts_more_of_a_pause_that_was_told(retry_after: float | None, counted: float) -> None:
+    """Whoever is told to wait waits too long by a second at most; whoever is not, by most of the pause."""
+    player = Player()
+    player.line = Line()
+    held = player.accepted(6.0)
+    begun = player.now - 6.0
+    player.contact(4.0, retry_after=retry_after)
+    worked = player.now - 4.0 - begun
+    assert player.pace.rate == pytest.approx(0.985 * held / (worked + counted), rel=0.03)
+
+
 def test_steps_back_when_there_is_too_little_to_count() -> None:
     """A server that rejects the very first calls is not taken for one that takes nothing."""
     player = Player()
@@ -179,17 +193,54 @@ def test_steps_back_when_there_is_too_little_to_count() -> None:
 
 
 def test_climbs_more_slowly_the_better_it_knows() -> None:
-    """After the first contact the rate doubles within a minute; after a second one in many."""
+    """After the first contact the rate grows by a sixth within a minute; after a second one in many."""
     player = Player()
     player.accepted(5.0)
     player.contact(0.2)
     guessed = player.pace.rate
     player.accepted(40.0)
-    assert 1.5 * guessed < player.pace.rate < 2 * guessed
+    assert player.pace.rate > 1.15 * guessed
     player.contact(0.2)
     counted = player.pace.rate
     player.accepted(40.0)
     assert player.pace.rate < 1.02 * counted
+
+
+def test_climbs_back_to_what_was_rejected() -> None:
+    """After a rough count a quarter of what was given up is back after twenty seconds, all after forty."""
+    player = Player()
+    player.accepted(10.0)
+    high = player.pace.rate
+    player.contact(3.0, failed=2.0)
+    low = player.pace.rate
+    assert 0.5 * high < low < 0.8 * high
+    player.accepted(20.0)
+    assert player.pace.rate == pytest.approx(low + (high - low) / 4, rel=0.02)
+    player.accepted(20.0)
+    assert player.pace.rate == pytest.approx(high, rel=0.02)
+
+
+def test_climbs_back_to_twice_the_rate_at_most() -> None:
+    """A long window that was full early is not overshot again because its first calls came fast."""
+    player = Player()
+    player.accepted(15.0)
+    high = player.pace.rate
+    player.contact(40.0, failed=39.9)
+    low = player.pace.rate
+    assert low < 0.3 * high
+    player.accepted(160.0)
+    assert player.pace.rate == pytest.approx(2 * low, rel=0.02)
+
+
+def test_climbs_from_the_lowest_rate() -> None:
+    """A server that refuses nearly everything for long is found to take more when it does."""
+    player = Player()
+    for _ in range(60):
+        player.contact(30.0)
+    lowest = player.pace.rate
+    assert lowest == pytest.approx(1 / 600)
+    player.accepted(100_000.0)
+    assert player.pace.rate > 5 * lowest
 
 
 def test_asks_sooner_once_the_rate_is_about_right() -> None:

@@ -4,9 +4,10 @@ Which kind of window the server has, and how long, cannot be told from outside, 
 every kind takes even spacing just below its sustained rate, and that rate is one number. A lump to begin with
 would meet the limit sooner, but with many calls on the wire, and in a window that then stays full for the
 rest of its period. So the rate is raised until a call is rejected, set to what was accepted around the pause,
-and raised again: the more slowly, the better it is known. The first climb adds a share of the rate each
-second, so that a low limit is not overshot by more than a high one; a smaller share where round trips are
-long, since whatever is on the wire at the first rejection may be rejected too.
+and raised again: the more slowly, the better it is known, and after a rough count by a share of what was
+given up, since the truth lies in between. The first climb adds a share of the rate each second, so that a low
+limit is not overshot by more than a high one; a smaller share where round trips are long, since whatever is
+on the wire at the first rejection may be rejected too.
 """
 
 from collections import deque
@@ -41,12 +42,12 @@ class _Certainty:
     """How well the rate is known, and what follows: when to ask again, and how quickly to try more."""
 
     first_pause: float  # seconds, at least
-    seconds: float  # of work at full pace, and some round trips, after which the rate has doubled,
+    seconds: float  # of work at full pace, and some round trips, after which the rate is at its goal,
     calls: int  # if by then so many were accepted for each one that was rejected
 
 
 _UNKNOWN: Final = _Certainty(0.5, seconds=6.0, calls=30)
-_GUESSED: Final = _Certainty(0.8, seconds=45.0, calls=30)
+_GUESSED: Final = _Certainty(0.8, seconds=40.0, calls=30)
 _COUNTED: Final = _Certainty(0.1, seconds=400.0, calls=1_000)
 
 
@@ -74,14 +75,15 @@ class DiscoveredPace:
 
     def _start(self) -> None:
         self._certainty = _UNKNOWN
-        self._set_rate(_FIRST_RATE)
+        self._set_rate(_FIRST_RATE, goal=2 * _FIRST_RATE)
         self._since = -inf  # when the gate was last opened
         self._turns: deque[Grant] = deque(maxlen=_REMEMBERED)
 
-    def _set_rate(self, rate: float, *, rejected: int = 1, paused: float = 0.0) -> None:
+    def _set_rate(self, rate: float, *, goal: float, rejected: int = 1, paused: float = 0.0) -> None:
         self._base = rate
         self.rate: float = rate
-        self._climbed = 0.0  # 1 is where the rate has doubled: after so many seconds of work and calls
+        self._goal = goal
+        self._climbed = 0.0  # 1 is where the rate is at its goal: after so many seconds of work and calls
         self._seconds = max(self._certainty.seconds, _PAUSES * paused)
         self._calls = self._certainty.calls * rejected
 
@@ -133,15 +135,17 @@ class DiscoveredPace:
     def accepted(self, line: Line) -> None:
         """Raise the rate while somebody waits, who needs it.
 
-        By the same share each second where nothing is known; from a rate that was counted slowly at first,
-        and faster the longer nothing is rejected.
+        By the same share each second where nothing is known; from a rate that was set by a contact slowly at
+        first, and faster the longer nothing is rejected.
         """
         if not line or self._contact is not None:
             return
         seconds = self._seconds + _ROUND_TRIPS * self.round_trip.mean
         self._climbed += min(self.gap / seconds, 1 / self._calls)
-        growth = 2**self._climbed if self._certainty is _UNKNOWN else 1 + self._climbed**2
-        self.rate = self._base * growth
+        if self._certainty is _UNKNOWN:
+            self.rate = self._base * (self._goal / self._base) ** self._climbed
+        else:
+            self.rate = self._base + (self._goal - self._base) * self._climbed**2
 
     def is_stale(self, grant: Grant) -> bool:
         """Tell whether a rejection speaks of a time before the gate was last opened."""
@@ -176,7 +180,8 @@ class DiscoveredPace:
         else:
             lowest, highest = _STEP_BACK, _STEP_BACK
         rate = max(lowest * old, min(_BELOW * accepted, highest * old), _LOWEST_RATE)
-        self._set_rate(rate, rejected=contact.rejected, paused=paused)
+        goal = 2 * rate if is_exact else min(max(old, rate / _STEP_BACK), 2 * rate)
+        self._set_rate(rate, goal=goal, rejected=contact.rejected, paused=paused)
         self._since = probe.at
         self._turns = deque([probe], maxlen=_REMEMBERED)
         self._next = probe.at + self.gap
