@@ -1,6 +1,7 @@
 """The limiter that is told nothing, against limits that it was not tuned on."""
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 from copy import deepcopy
@@ -30,9 +31,11 @@ _ROUND_TRIPS: Final = (0.03, 0.2)
 _SPANS: Final = {30.0: (90.0, 1.0), 150.0: (95.0, 0.5)}
 """Seconds at the limit, and the target: percent used at least, rejected at most."""
 _WARM_UP: Final = 60.0  # seconds in which the first rejection must come
+_DRAWN_WARM_UP: Final = 120.0  # the same for rules that may be faster, with a larger store
 _STEP: Final = 0.02  # seconds; the omniscient sender looks at least this often
 _ALL: Final = "mean of those above"
 _REAL: Final = "rolling log, 120 per 60 s"
+_DRAWS: Final = 112  # seven kinds of rule and four settings, four times each
 
 HELD_OUT: Final[dict[str, Callable[[], RateRule]]] = {
     "fixed, 35 per 4 s": lambda: FixedWindow(35, 4.0),
@@ -44,6 +47,28 @@ HELD_OUT: Final[dict[str, Callable[[], RateRule]]] = {
     "penalty of 1.5 s on 8 per s": lambda: Penalty(TokenBucket(8, 1.0, 4), 1.5),
     _REAL: lambda: RollingLog(120, 60.0),
 }
+
+
+def drawn(draw: int) -> RateRule:
+    """Make a random rule of 4 to 60 calls a second; which of seven kinds goes by the draw's number."""
+    dice = random.Random(f"draw {draw}")
+
+    def between(lowest: float, highest: float) -> float:
+        return lowest * math.pow(highest / lowest, dice.random())
+
+    rate, period, phase = between(4, 60), between(1, 20), dice.random()
+    limit = round(rate * period)
+    small, large = (max(2, round(rate * between(*store))) for store in ((0.2, 1), (1, 10)))
+    makers: list[Callable[[], RateRule]] = [
+        lambda: FixedWindow(limit, period),
+        lambda: FixedWindow(limit, period, phase),
+        lambda: RollingLog(limit, period),
+        lambda: InterpolatedWindow(limit, period, phase),
+        lambda: TokenBucket(round(100 * rate), 100.0, large),
+        lambda: TokenBucket(round(100 * rate), 100.0, small),
+        lambda: Penalty(TokenBucket(round(100 * rate), 100.0, small), between(0.5, 3)),
+    ]
+    return makers[draw % len(makers)]()
 
 
 @frozen
@@ -61,7 +86,7 @@ class Run:
 
     at_limit: Result
     from_start: Result
-    bounds: Bounds
+    bounds: Bounds | None = None
 
 
 def possible(rule: RateRule, now: float, seconds: float) -> float:
@@ -99,6 +124,21 @@ def _told(rule: str, retry_after: bool, round_trip: float) -> list[float]:  # no
 
     simulate(work())
     return [min(1.0, _share(server, 0.0, span, 0).used) for span in _SPANS]
+
+
+def one_draw(draw: int, retry_after: bool, round_trip: float) -> list[Run]:  # noqa: FBT001 - a job
+    """Press a random limit that nobody was told, without the bounds, which take most of the time."""
+    server = Server(drawn(draw), retry_after, round_trip, random.Random(f"{draw} {retry_after} {round_trip}"))
+    seconds = max(_SPANS) + _DRAWN_WARM_UP
+
+    async def work() -> int:
+        limiter = RateLimiter.discover(random=server.random.random)
+        calls = int(server.rule.rate * seconds * 1.5 + 500)
+        return await press([with_limiter(limiter, server.get)], calls, seconds)
+
+    lost = simulate(work())
+    began = server.rejected_at[0]
+    return [Run(_share(server, began, span, lost), _share(server, 0.0, span, lost)) for span in _SPANS]
 
 
 def one_run(rule: str, retry_after: bool, round_trip: float) -> list[Run]:  # noqa: FBT001 - a job
@@ -141,15 +181,18 @@ def one_run(rule: str, retry_after: bool, round_trip: float) -> list[Run]:  # no
 
 
 def _bounds(runs: list[Run]) -> list[str]:
+    bounds = [run.bounds for run in runs if run.bounds is not None]
+    if not bounds:
+        return ["", "", ""]
     return [
-        f"{100 * mean(run.bounds.possible for run in runs):.1f}",
-        f"{100 * mean(run.bounds.told for run in runs):.1f}",
-        f"{100 * mean(run.bounds.on_the_wire for run in runs):.2f}",
+        f"{100 * mean(bound.possible for bound in bounds):.1f}",
+        f"{100 * mean(bound.told for bound in bounds):.1f}",
+        f"{100 * mean(bound.on_the_wire for bound in bounds):.2f}",
     ]
 
 
-def _rows(rows: dict[str, list[Run]], target: tuple[float, float]) -> list[list[str]]:
-    """Write a row for each rule, and the mean."""
+def _rows(rows: dict[str, list[Run]], draws: list[Run], target: tuple[float, float]) -> list[list[str]]:
+    """Write a row for each rule, the mean, and that of random rules."""
 
     def row(name: str, runs: list[Run], target: tuple[float, float] | None) -> list[str]:
         *cells, verdict = figures([run.at_limit for run in runs], target)
@@ -158,6 +201,7 @@ def _rows(rows: dict[str, list[Run]], target: tuple[float, float]) -> list[list[
 
     lines = [row(rule, runs, None) for rule, runs in rows.items() if rule != _REAL]
     lines.append(row(_ALL, [run for rule, runs in rows.items() if rule != _REAL for run in runs], target))
+    lines.append(row(f"mean of {len(draws)} random rules of the same kinds", draws, target))
     if _REAL in rows:
         lines.append(row(f"the documented one: {_REAL}", rows[_REAL], None))
     return lines
@@ -168,6 +212,9 @@ def run(*, quick: bool) -> list[Table]:
     rules = list(HELD_OUT)[:2] if quick else list(HELD_OUT)
     jobs = list(product(rules, (False, True), _ROUND_TRIPS))
     found = dict(zip(jobs, in_parallel(one_run, jobs), strict=True))
+    settings = list(product((False, True), _ROUND_TRIPS))
+    draws = range(7 if quick else _DRAWS)
+    of_draws = in_parallel(one_draw, [(draw, *settings[draw // 7 % len(settings)]) for draw in draws])
     return [
         Table(
             f"`RateLimiter.discover()`, {span:g} s at the limit",
@@ -176,7 +223,9 @@ def run(*, quick: bool) -> list[Table]:
             '"from the first call" count that too. Beside them what bounds the figures: what somebody who '
             "knows the rule could have used from the first rejection on, what our limiter uses when it is "
             "told the limit, and the share of requests that were on the wire already when the first "
-            "rejection came, and were rejected.",
+            "rejection came, and were rejected. The random rules are drawn with a fixed seed, each with "
+            "one of the four settings: 4 to 60 calls a second; windows of 1 to 20 s; buckets that hold 0.2 "
+            "to 10 s of their rate; penalties of 0.5 to 3 s on buckets that hold a second of it at most.",
             [
                 "rule",
                 "used %",
@@ -191,6 +240,7 @@ def run(*, quick: bool) -> list[Table]:
             ],
             _rows(
                 {rule: [runs[which] for job, runs in found.items() if job[0] == rule] for rule in rules},
+                [runs[which] for runs in of_draws],
                 target,
             ),
         )
