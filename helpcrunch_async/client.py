@@ -321,7 +321,8 @@ class HelpCrunchClient:
         check_id(customer_id)
         if self._coalesce:
             return await self._get_folded(customer_id)
-        return await self._one(GET_CUSTOMER.request(customer_id), Customer)
+        request = GET_CUSTOMER.request(customer_id)
+        return structure_one(await self._opened().requester.send(request, self._options), Customer)
 
     def _get_folded(self, customer_id: int) -> Coroutine[Any, Any, Customer]:
         """Get one customer in a request that others may share; the patience stays the caller's own."""

@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from attrs import frozen
+from multidict import CIMultiDict
 from yarl import URL
 
 from helpcrunch_async.errors import (
@@ -158,6 +159,7 @@ class Transport:
         # A request's middlewares replace its session's, so those of a borrowed session are kept behind
         # ours. aiohttp has no public way to read them; a test fails when this one is gone.
         self._middlewares = (_without_surprises, *session._middlewares)  # noqa: SLF001
+        self._revealed: dict[int, tuple[Mapping[str, str], CIMultiDict[str]]] = {}
 
     async def send(
         self,
@@ -181,7 +183,7 @@ class Transport:
                 method,
                 URL(url, encoded=True),
                 data=body,
-                headers=reveal(headers),  # in no variable, hence in no traceback
+                headers=self._reveal(headers),  # in no variable, hence in no traceback
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=_client_timeout(timeout),
@@ -208,6 +210,13 @@ class Transport:
         # Raised outside the `except`: aiohttp's exceptions hold the key, and even `from None` would
         # keep one in __context__.
         raise failure.error(failure.what, sent=failure.sent, permanent=failure.permanent)
+
+    def _reveal(self, headers: Mapping[str, str]) -> CIMultiDict[str]:
+        """Give headers as aiohttp takes them, which copies them; a client has two sets for all its life."""
+        known = self._revealed.get(id(headers))
+        if known is None:
+            known = self._revealed[id(headers)] = headers, CIMultiDict(reveal(headers))
+        return known[1]
 
 
 async def _read_whole(content: aiohttp.StreamReader) -> bytes:
