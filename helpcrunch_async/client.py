@@ -321,8 +321,7 @@ class HelpCrunchClient:
         check_id(customer_id)
         if self._coalesce:
             return await self._get_folded(customer_id)
-        request = GET_CUSTOMER.request(customer_id)
-        return structure_one(await self._opened().requester.send(request, self._options), Customer)
+        return structure_one(await self._send(GET_CUSTOMER.request(customer_id), self._options), Customer)
 
     def _get_folded(self, customer_id: int) -> Coroutine[Any, Any, Customer]:
         """Get one customer in a request that others may share; the patience stays the caller's own."""
@@ -1163,13 +1162,13 @@ class HelpCrunchClient:
     async def _one(self, request: Request, model: type[Model]) -> Model:
         """Send a request that is answered by one object."""
         try:  # what came is in no local, hence in no traceback
-            return structure_one(await self._opened().requester.send(request, self._options), model)
+            return structure_one(await self._send(request, self._options), model)
         except DecodeError as error:
             error.outcome_unknown = request.changes
             raise
 
-    async def _send(self, request: Request, options: CallOptions) -> JSON:
-        return await self._opened().requester.send(request, options)
+    def _send(self, request: Request, options: CallOptions) -> Coroutine[Any, Any, JSON]:
+        return self._opened().requester.send(request, options)
 
     def _opened(self) -> _Open:
         opened = self._shared.open

@@ -3,12 +3,12 @@
 It moves bytes. What a status means, what is in a body and whose key it carries are known elsewhere.
 """
 
+import asyncio
 import os
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import lru_cache
-from math import inf
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -167,7 +167,7 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: bytes | None,
-        timeout: float,  # noqa: ASYNC109 - aiohttp bounds the attempt
+        timeout: float,  # noqa: ASYNC109 - the connect time-out inside is derived from it
     ) -> Reply:
         """Send one request and read its reply to the last byte, all within `timeout` seconds.
 
@@ -179,21 +179,23 @@ class Transport:
             raise ClientClosedError("the session is closed")
         failure: _Failure
         try:
-            response = await self._session.request(
-                method,
-                URL(url, encoded=True),
-                data=body,
-                headers=self._reveal(headers),  # in no variable, hence in no traceback
-                allow_redirects=False,
-                raise_for_status=False,
-                timeout=_client_timeout(timeout),
-                middlewares=self._middlewares,
-            )
-            try:
-                return Reply(response.status, response.headers, await _read_whole(response.content))
-            except BaseException:
-                response.close()  # at the end of a body the connection goes back into the pool by itself
-                raise
+            async with asyncio.timeout(timeout):
+                response = await self._session.request(
+                    method,
+                    URL(url, encoded=True),
+                    data=body,
+                    headers=self._reveal(headers),  # in no variable, hence in no traceback
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    timeout=_client_timeout(timeout),
+                    middlewares=self._middlewares,
+                )
+                try:
+                    return Reply(response.status, response.headers, await _read_whole(response.content))
+                except BaseException:
+                    response.close()  # at the end of a body the connection goes back to the pool by itself
+                    del response  # holds the key, and this frame is in the traceback of what is raised below
+                    raise
         except TimeoutError as error:
             failure = _timed_out(error, timeout)
         except (aiohttp.ClientError, _WithoutWordsError, OSError) as error:
@@ -237,11 +239,10 @@ class _TooLargeError(aiohttp.ClientError):
 
 @lru_cache(maxsize=16)
 def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
-    # Nothing rounds `total` up to whole seconds. A connect that hangs has a limit of its own: then the
-    # request was certainly never sent.
-    return aiohttp.ClientTimeout(
-        total=seconds, sock_connect=min(_LONGEST_CONNECT, seconds / 2), ceil_threshold=inf
-    )
+    # The whole attempt is bounded by asyncio.timeout: aiohttp's own `total` swallows a cancellation, or a
+    # deadline, that falls into the same instant, and leaves out its tracing hooks. A connect that hangs is
+    # told from an answer that does not come.
+    return aiohttp.ClientTimeout(total=None, sock_connect=min(_LONGEST_CONNECT, seconds / 2))
 
 
 def _timed_out(error: TimeoutError, timeout: float) -> _Failure:

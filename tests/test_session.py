@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from faults.behaviours import CUSTOMER, GOOD, KEPT, close, http, reset
+from faults.behaviours import CUSTOMER, GOOD, KEPT, TRUNCATED, close, hang, http, reset
 from faults.clients import held_by
 from faults.server import Behaviour, Exchange, FaultServer
 from faults.stages import certificate_for, trusting
@@ -22,6 +22,7 @@ from helpcrunch_async import (
     APIError,
     ClientClosedError,
     ConnectionFailedError,
+    DeadlineExceededError,
     DecodeError,
     HelpCrunchClient,
     HelpCrunchError,
@@ -245,6 +246,28 @@ async def test_a_borrowed_sessions_short_time_out_is_not_ours() -> None:
         client_of(server.url, session=borrow_session(mine)) as client,
     ):
         assert (await client.get_customer(7)).id == 7
+
+
+async def test_a_deadline_in_the_very_instant_of_a_time_out_is_kept() -> None:
+    """Two timers of equal length fire together, and neither swallows the other: nothing is sent again."""
+    async with (
+        FaultServer(hang) as server,
+        client_of(server.url, timeout=0.2, deadline=0.2, retry=RetryPolicy()) as client,
+    ):
+        for _ in range(5):
+            with pytest.raises(DeadlineExceededError):
+                await client.get_customer(7)
+        assert len(server.requests) == 5
+
+
+async def test_no_traceback_holds_a_response_of_aiohttps() -> None:
+    """It holds the key, and what the server sent, for as long as somebody keeps the error."""
+    async with FaultServer(TRUNCATED) as server, client_of(server.url) as client:
+        with pytest.raises(ConnectionFailedError) as failed:
+            await client.get_customer(7)
+    held = [value for frame in failed.traceback for value in frame.frame.f_locals.values()]
+    assert held
+    assert not [value for value in held if isinstance(value, aiohttp.ClientResponse)]
 
 
 async def test_a_borrowed_session_does_not_resend_either() -> None:

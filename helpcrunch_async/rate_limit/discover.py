@@ -143,7 +143,7 @@ class DiscoveredPace:
         seconds = self._seconds + _ROUND_TRIPS * self.round_trip.mean
         self._climbed += min(self.gap / seconds, 1 / self._calls)
         if self._certainty is _UNKNOWN:
-            self.rate = self._base * (self._goal / self._base) ** self._climbed
+            self.rate = self._base * 2**self._climbed
         else:
             self.rate = self._base + (self._goal - self._base) * self._climbed**2
 
