@@ -16,7 +16,7 @@ from canned_server import KEY, SOME_ID, canned_server, customer_body
 from tables import Table, at_most
 
 from helpcrunch_async import Customer, HelpCrunchClient, from_dict
-from helpcrunch_async.bodies import structure_page
+from helpcrunch_async.converter import structure_page
 
 NAME: Final = "memory"
 LIBRARIES: Final = ("aiohttp", "attrs", "cattrs")

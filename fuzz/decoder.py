@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from helpcrunch_async import APIError, DecodeError, from_dict, models, to_dict
-from helpcrunch_async.bodies import structure_one, structure_page
+from helpcrunch_async.converter import structure_one, structure_page
 from helpcrunch_async.models import webhook
 from helpcrunch_async.protocol import Reply, Request, parse_retry_after, read
 from helpcrunch_async.webhooks import parse_webhook

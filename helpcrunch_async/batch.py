@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from helpcrunch_async.converter import structure
+from helpcrunch_async.converter import from_dict
 from helpcrunch_async.endpoints import BATCH_UPDATE_CUSTOMERS
 from helpcrunch_async.errors import (
     AuthenticationError,
@@ -99,4 +99,4 @@ def _customers_in(body: JSON) -> Iterator[Customer]:
     rows = body.get("data") if isinstance(body, dict) else body
     for row in rows if isinstance(rows, list) else ():
         with suppress(DecodeError):  # the batch was accepted; a row of another shape says no more than that
-            yield structure(row, Customer)
+            yield from_dict(Customer, row)

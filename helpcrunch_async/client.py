@@ -13,8 +13,8 @@ import attrs
 from attrs import define, field
 
 from helpcrunch_async.batch import update_in_batches
-from helpcrunch_async.bodies import structure_one, structure_page
 from helpcrunch_async.checks import check_count, check_flag, check_id, check_text
+from helpcrunch_async.converter import structure_one, structure_page
 from helpcrunch_async.endpoints import (
     ASSIGN_CHAT,
     CREATE_CHAT,

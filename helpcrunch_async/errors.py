@@ -24,7 +24,7 @@ leaves no room for them.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
@@ -108,12 +108,14 @@ class DecodeError(HelpCrunchError):
 
     `problems` names each place as a JSON path and what is wrong there. `snippet` is the beginning of
     the body with quoted values, e-mail addresses and long numbers masked; None when the body was JSON.
+    `page` is the `Page` of the rows that could be read, if it was a page and only some could not.
     """
 
     problems: tuple[str, ...] = ()
     status: int | None = None
     content_type: str | None = None
     snippet: str | None = None
+    page: Any = field(default=None, init=False)
 
 
 @define(slots=False, eq=False, repr=False, str=False)

@@ -3,14 +3,14 @@
 Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../search-chats-v1
 """
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from attrs import frozen
 
 from helpcrunch_async.checks import check_count, check_id, check_str, check_text
 from helpcrunch_async.models.vocabulary import RATINGS
+from helpcrunch_async.strict_json import NotJSONError, loads
 
 _EQUALITY: Final = ("=", "!=")
 _ORDER: Final = (">", "<", ">=", "<=")
@@ -107,18 +107,6 @@ FIELDS: Final[Mapping[str, FieldType]] = {
 """Every field that is known, by its name in the API."""
 
 
-def to_json(value: object) -> str:
-    """Write a value as JSON text.
-
-    Raises:
-        TypeError: JSON has no word for its type.
-        ValueError: NaN, an infinity, half a surrogate pair, or something that holds itself.
-    """
-    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    written.encode()  # raises for half a surrogate pair, which no request could carry
-    return written
-
-
 def from_json(value_json: object) -> Any:
     """Read a value that was written as JSON text.
 
@@ -126,13 +114,8 @@ def from_json(value_json: object) -> Any:
         TypeError: it is not a str.
         ValueError: it is not JSON.
     """
-    text = check_str("value_json", value_json)
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        pass  # the error would hold the text, which may be somebody's
-    raise ValueError("value_json is not JSON text; raw_filter writes it")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+        return loads(check_str("value_json", value_json))
+    except NotJSONError as error:
+        problem = str(error)
+    raise ValueError(f"value_json is {problem}; raw_filter writes it")

@@ -17,9 +17,8 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define
 
-from helpcrunch_async.bodies import structure_one
 from helpcrunch_async.checks import check_id
-from helpcrunch_async.converter import structure
+from helpcrunch_async.converter import read_page, structure_one
 from helpcrunch_async.endpoints import GET_CUSTOMER, SEARCH_CUSTOMERS
 from helpcrunch_async.errors import (
     APIError,
@@ -162,21 +161,12 @@ class CustomerLookup:
 
     def _answer_many(self, batch: Batch[Customer], body: JSON) -> None:
         """Answer what came back as asked for; ask for the rest alone."""
-        rows = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(rows, list):
-            raise DecodeError("POST /customers/search: no rows")
+        page, unreadable = read_page(body, Customer, offset=0)
         asked = {wanted.id: wanted for wanted in batch.wanted}
-        strangers, seen = False, dict[Any, Any]()
-        for row in rows:
-            row_id = row.get("id") if isinstance(row, dict) else None
-            if type(row_id) is not int or row_id not in asked:
-                strangers = True
-                continue
-            try:
-                asked[row_id].answer(structure(row, Customer, seen))
-            except DecodeError as error:
-                asked[row_id].fail(error)
-        if strangers:
+        for customer in page.items:
+            if customer.id in asked:
+                asked[customer.id].answer(customer)
+        if unreadable or any(customer.id not in asked for customer in page.items):
             self._trust.withdraw("one brought customers that were not asked for")
         for wanted in batch.wanted:
             if wanted.callers:

@@ -4,7 +4,6 @@ A `Request` says what is asked, a `Reply` what came back; `read` turns the one i
 error it stands for. Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
 """
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from helpcrunch_async.errors import (
     RateLimitError,
     ServerError,
 )
+from helpcrunch_async.strict_json import NotJSONError, dumps, loads
 
 JSON: TypeAlias = Any
 """What `json.loads` gives."""
@@ -211,7 +211,7 @@ def encode_body(body: JSON) -> Veiled | None:
     """
     if body is None:
         return None
-    return Veiled(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+    return Veiled(dumps(body).encode())
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -235,11 +235,6 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     return min(seconds, LONGEST_RETRY_AFTER) if seconds >= 0 else None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 _ACKNOWLEDGED = frozenset({b"", b"Ok", b"OK", b"ok"})
 """Bodies that are not JSON and still the promised answer; no page says whether Ok is text or JSON."""
 
@@ -256,13 +251,9 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
     if request.acknowledges and reply.body.strip() in _ACKNOWLEDGED:
         return None
     try:
-        return _decode(reply.body.decode("utf-8"))
-    except UnicodeDecodeError:
-        problem = "the body is not UTF-8"
-    except json.JSONDecodeError as error:
-        problem = f"the body is not JSON: {error.msg} at character {error.pos}" if reply.body else "no body"
-    except (ValueError, RecursionError) as error:
-        problem = f"the body is not JSON: {type(error).__name__}"
+        return loads(reply.body)
+    except NotJSONError as error:
+        problem = f"the body is {error}" if reply.body else "no body"
     # raised out here, so that what failed, with customer data in it, is nobody's __context__
     unreadable = DecodeError(
         f"{request.method} /{request.template}: {problem}",
@@ -312,8 +303,8 @@ def error_of(request: Request, reply: Reply, *, attempts: int, retry_after: floa
 def _error_details(reply: Reply) -> tuple[ErrorDetail, ...]:
     """Read `{"errors": [{code, message}...]}`, or the flat `{code, message}`; anything else is no detail."""
     try:
-        body = _decode(reply.body.decode("utf-8"))
-    except (ValueError, RecursionError):
+        body = loads(reply.body)
+    except NotJSONError:
         return ()
     if not isinstance(body, dict):
         return ()
@@ -332,7 +323,7 @@ def _error_detail(item: Mapping[str, object]) -> ErrorDetail:
 
 
 def _words_of(message: object) -> str:
-    return "" if message is None else json.dumps(message, ensure_ascii=False)
+    return "" if message is None else dumps(message)
 
 
 def reveal(headers: Mapping[str, str]) -> dict[str, str]:

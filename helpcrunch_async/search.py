@@ -23,6 +23,7 @@ from helpcrunch_async import grammar
 from helpcrunch_async.checks import check_text, unix_second
 from helpcrunch_async.grammar import FieldType
 from helpcrunch_async.models import Rating, Tag
+from helpcrunch_async.strict_json import dumps
 
 Customers: TypeAlias = Literal["customers"]
 Chats: TypeAlias = Literal["chats"]
@@ -188,7 +189,7 @@ def raw_filter(field: str, operator: str, value: Any) -> Filter[Any]:
     """
     if isinstance(value, datetime):
         raise TypeError("a moment in a raw filter is a number of Unix seconds, not a datetime")
-    return _RawFilter(field, operator, grammar.to_json(value))
+    return _RawFilter(field, operator, dumps(value))
 
 
 @frozen
@@ -199,7 +200,7 @@ class _Field(Generic[Noun]):
 
     def _filter(self, operator: str, value: object) -> Filter[Noun]:
         self.type.check(self.name, operator, value)
-        return Filter(self.name, operator, grammar.to_json(value))
+        return Filter(self.name, operator, dumps(value))
 
 
 class StringField(_Field[Noun]):

@@ -15,12 +15,11 @@ https://docs.helpcrunch.com/en/webhooks/how-to-verify-help-crunch-webhook-signat
 """
 
 import hmac
-import json
 import re
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Final
 
-from helpcrunch_async.converter import structure
+from helpcrunch_async.converter import from_dict
 from helpcrunch_async.errors import DecodeError, WebhookSignatureError
 from helpcrunch_async.models.webhook import (
     CHAT_EVENTS,
@@ -42,6 +41,7 @@ from helpcrunch_async.models.webhook import (
     WebhookMessage,
 )
 from helpcrunch_async.protocol import JSON, Secret, hidden, snippet_of
+from helpcrunch_async.strict_json import NotJSONError, loads
 
 __all__ = [
     "CHAT_EVENTS",
@@ -120,14 +120,8 @@ def parse_webhook(body: bytes, signature: str | None, signing_key: str) -> Webho
     name = envelope.get("event")
     if not isinstance(name, str):
         raise _unlike_an_event("$.event: expected a string")
-    told = envelope.get("eventData")
-    if isinstance(told, str):
-        told = _object_in(told)
-    if name not in _MODEL_BY_NAME:
-        return structure({**envelope, "eventData": told}, UnknownEvent)
-    if not isinstance(told, dict):
-        raise _unlike_an_event("$.eventData: expected an object, or one that is written as a string")
-    return structure({**envelope, "eventData": told}, _MODEL_BY_NAME[name])
+    model: type[WebhookEvent] = _MODEL_BY_NAME.get(name, UnknownEvent)
+    return from_dict(model, envelope)
 
 
 def _verify(body: object, signature: object, key: Secret | type) -> None:
@@ -154,33 +148,13 @@ def _verify(body: object, signature: object, key: Secret | type) -> None:
         raise WebhookSignatureError("the webhook's signature does not fit its body and the signing key")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_json = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
 def _decode(body: bytes) -> JSON:
     try:
-        return _json.decode(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        problem = "the body is not UTF-8"
-    except json.JSONDecodeError as error:
-        problem = f"the body is not JSON: {error.msg} at character {error.pos}" if body else "no body"
-    except (ValueError, RecursionError) as error:
-        problem = f"the body is not JSON: {type(error).__name__}"
+        return loads(body)
+    except NotJSONError as error:
+        problem = f"the body is {error}" if body else "no body"
     # raised out here, so that what failed, with customer data in it, is nobody's __context__
     raise _unlike_an_event(f"$: {problem}", snippet_of(body))
-
-
-def _object_in(text: str) -> JSON:
-    """Give the object that a string holds as JSON; any other string stays what it is."""
-    try:
-        value = _json.decode(text)
-    except (ValueError, RecursionError):
-        return text
-    return value if isinstance(value, dict) else text
 
 
 def _unlike_an_event(problem: str, snippet: str | None = None) -> DecodeError:

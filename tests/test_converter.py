@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from helpcrunch_async import Chat, Customer, DecodeError, Device, Location, Page, Tag, from_dict, to_dict
-from helpcrunch_async.bodies import structure_one, structure_page
+from helpcrunch_async.converter import structure_one, structure_page
 
 SECRET = "mara.quill@customer.example"
 
@@ -25,57 +25,17 @@ def refused(value: Any) -> DecodeError:
     ("value", "problems"),
     [
         ({}, ["$.id: missing"]),
-        ({"id": None}, ["$.id: expected an integer, not null"]),
-        ({"id": "7"}, ["$.id: expected an integer, not a string"]),
+        ({"id": None}, ["$.id: expected an integer above 0"]),
+        ({"id": 0}, ["$.id: expected an integer above 0"]),
+        ({"id": -7}, ["$.id: expected an integer above 0"]),
+        ({"id": "-7"}, ["$.id: expected an integer, not a string"]),
+        ({"id": "7.0"}, ["$.id: expected an integer, not a string"]),
+        ({"id": "\u0667"}, ["$.id: expected an integer, not a string"]),
+        ({"id": SECRET}, ["$.id: expected an integer, not a string"]),
         ({"id": 7.0}, ["$.id: expected an integer, not a number"]),
         ({"id": True}, ["$.id: expected an integer, not true or false"]),
         ({"id": [7]}, ["$.id: expected an integer, not a list"]),
-        ({"id": 7, "name": 5}, ["$.name: expected a string or null, not an integer"]),
-        ({"id": 7, "userId": 5}, ["$.userId: expected a string or null, not an integer"]),
-        ({"id": 7, "blocked": 0}, ["$.blocked: expected true or false or null, not an integer"]),
-        ({"id": 7, "blocked": "no"}, ["$.blocked: expected true or false or null, not a string"]),
-        ({"id": 7, "firstSeen": SECRET}, ["$.firstSeen: expected Unix seconds, not this string"]),
-        ({"id": 7, "firstSeen": "1588927354 "}, ["$.firstSeen: expected Unix seconds, not this string"]),
-        ({"id": 7, "firstSeen": "nan"}, ["$.firstSeen: expected Unix seconds, not this string"]),
-        ({"id": 7, "firstSeen": "1_000"}, ["$.firstSeen: expected Unix seconds, not this string"]),
-        ({"id": 7, "firstSeen": "²"}, ["$.firstSeen: expected Unix seconds, not this string"]),
-        ({"id": 7, "firstSeen": 10**30}, ["$.firstSeen: expected Unix seconds, not a number this large"]),
-        ({"id": 7, "firstSeen": 1e300}, ["$.firstSeen: expected Unix seconds, not a number this large"]),
-        (
-            {"id": 7, "lastSeen": True},
-            ["$.lastSeen: expected Unix seconds as a number, a string or null, not true or false"],
-        ),
-        (
-            {"id": 7, "location": {"regionCode": 5}},
-            ["$.location.regionCode: expected a string or null, not an integer"],
-        ),
-        (
-            {"id": 7, "device": {"userAgent": []}},
-            ["$.device.userAgent: expected a string or null, not a list"],
-        ),
-        ({"id": 7, "device": {"id": "5"}}, ["$.device.id: expected an integer or null, not a string"]),
-        ({"id": 7, "tags": "lead"}, ["$.tags: expected a list or null, not a string"]),
-        ({"id": 7, "tags": {"color": "red"}}, ["$.tags.name: missing"]),
-        ({"id": 7, "tags": [{"color": "red"}]}, ["$.tags[0].name: missing"]),
-        (
-            {"id": 7, "tags": [{"name": "a"}, {"name": None}]},
-            ["$.tags[1].name: expected a string, not null"],
-        ),
-        ({"id": 7, "tags": [{"name": "a"}, SECRET]}, ["$.tags[1]: expected an object, not a string"]),
-        ({"id": 7, "customData": "x"}, ["$.customData: expected an object or a list, not a string"]),
-        ({"id": 7, "customData": [SECRET]}, ["$.customData: expected items with a property and a value"]),
-        (
-            {"id": 7, "customData": [{"value": 1}]},
-            ["$.customData: expected items with a property and a value"],
-        ),
-        (
-            {"name": 5, "email": 6},
-            [
-                "$.id: missing",
-                "$.name: expected a string or null, not an integer",
-                "$.email: expected a string or null, not an integer",
-            ],
-        ),
+        ({"name": 5, "email": 6}, ["$.id: missing"]),
         ([], ["$: expected an object, not a list"]),
         (None, ["$: expected an object, not null"]),
         (SECRET, ["$: expected an object, not a string"]),
@@ -94,34 +54,28 @@ def test_what_does_not_fit_is_named(value: Any, problems: list[str]) -> None:
     assert error.snippet is None
 
 
-def test_the_text_of_an_error_stays_short() -> None:
-    """Three problems are said, all are on the error."""
-    error = refused({"id": 7, "tags": [{"name": each} for each in range(50)]})
-    assert len(error.problems) == 50
-    assert str(error).count("$.tags") == 3
-
-
 def test_a_page_with_a_bad_row_says_which_row() -> None:
-    """Rows are counted from zero; every bad one is named."""
-    rows = [{"id": 1}, {"id": 2, "device": {"userAgent": 5}}, {"id": 3}, {"name": SECRET}]
+    """Rows are counted from zero; every bad one is named, and the others are on the error."""
+    rows = [{"id": 1}, {"id": SECRET}, {"id": 3}, {"name": SECRET}]
     with pytest.raises(DecodeError) as caught:
-        structure_page({"data": rows, "total": 4}, Customer, offset=0)
+        structure_page({"data": rows, "total": 4}, Customer, offset=200)
     assert caught.value.problems == (
-        "$.data[1].device.userAgent: expected a string or null, not an integer",
+        "$.data[1].id: expected an integer, not a string",
         "$.data[3].id: missing",
     )
-    assert str(caught.value).startswith("not a page of Customer: $.data[1].device")
-    assert SECRET not in str(caught.value)
+    assert str(caught.value).startswith("not a page of Customer: $.data[1].id")
+    assert caught.value.page == Page((Customer(1), Customer(3)), 4, 200, received=4)
+    assert SECRET not in f"{caught.value}{caught.value!r}"
     assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
     "body",
-    [None, [], {}, {"data": None}, {"data": {}}, {"data": "x"}, "x", {"total": 3}, [{"id": 1}]],
+    [None, 7, {}, {"data": None}, {"data": {}}, {"data": "x"}, "x", {"total": 3}],
     ids=repr,
 )
 def test_what_is_no_page(body: Any) -> None:
-    """A page is an object with a list under `data`."""
+    """A page is a list, or an object with one under `data`."""
     with pytest.raises(DecodeError) as caught:
         structure_page(body, Customer, offset=0)
     assert caught.value.problems == ("$.data: expected a list",)
@@ -276,7 +230,7 @@ _MOMENTS = st.none() | st.integers(1_000_000, 4_000_000_000_000_000).map(
 )
 _CUSTOMERS = st.builds(
     Customer,
-    id=st.integers(),
+    id=st.integers(1),
     name=_TEXT,
     email=_TEXT,
     user_id=_TEXT,

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from helpcrunch_async import Customer, Device, Location, Lookup, NotFoundError, Page, Tag, from_dict, to_dict
-from helpcrunch_async.bodies import structure_one, structure_page
+from helpcrunch_async.converter import structure_one, structure_page
 
 Sample = Callable[[str], bytes]
 

@@ -4,9 +4,9 @@ import copy
 import json
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -16,9 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpcrunch_async import CustomValue, DecodeError, Message, from_dict, models, to_dict
-from helpcrunch_async.bodies import structure_one, structure_page
-from helpcrunch_async.converter.quick import Reader, reader_of, sharing_reader_of
-from helpcrunch_async.converter.thorough import converter
+from helpcrunch_async.converter import read_page, structure_one, structure_page
 from helpcrunch_async.models import webhook
 
 SECRET = "mara.quill@customer.example"
@@ -48,7 +46,7 @@ MOMENTS = st.integers(-(10**15), 4 * 10**15).map(
 )
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
-    int: st.integers(),
+    int: st.integers(1),
     bool: st.booleans(),
     NoneType: st.none(),
     datetime: MOMENTS,
@@ -114,7 +112,7 @@ def test_a_model_survives_the_round_trip(model: Any, data: st.DataObject) -> Non
 def assert_named(body: Any, problem: str) -> None:
     """The path of a problem leads through the JSON to what does not fit, or to what is not there."""
     path, _, words = problem.partition(": ")
-    assert re.fullmatch(r"missing|expected [A-Za-z ,]+", words), problem
+    assert re.fullmatch(r"missing|expected [A-Za-z0-9 ,._]+", words), problem
     steps = re.findall(r"\.([A-Za-z_]+)|\[(\d+)\]", path)
     assert path == "$" + "".join(f".{key}" if key else f"[{index}]" for key, index in steps)
     for number, (key, index) in enumerate(steps, 1):
@@ -151,26 +149,49 @@ def test_odd_json_is_read_or_refused_by_name(model: Any, data: st.DataObject) ->
     assert before == body
 
 
+def places_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value in a body but the body's own."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield (*path, step)
+        yield from places_in(inner, (*path, step))
+
+
+def replaced(body: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return a copy of a body with one value replaced."""
+    copied = copy.deepcopy(body)
+    node = copied
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    return copied
+
+
 @every_model
-@pytest.mark.parametrize("reader", [reader_of, sharing_reader_of], ids=["alone", "among rows"])
-@settings(max_examples=15)
+@settings(max_examples=25)
 @given(data=st.data())
-def test_the_quick_reader_reads_what_the_thorough_one_does(
-    model: Any, reader: Callable[[Any], Reader], data: st.DataObject
-) -> None:
-    """It reads the same models of the same JSON, and refuses what the other refuses."""
-    body: Any = data.draw(nearly(model) | ANY_JSON)
-    outcomes = []
-    for read in (
-        partial(reader(model), body, {}),
-        partial(converter().structure, body, model),
-    ):
-        try:
-            outcomes.append(read())
-        except Exception:  # noqa: BLE001 - the thorough one's; `structure` says it in our own words
-            outcomes.append("refused")
-    assert outcomes[1] == outcomes[0]
-    assert repr(outcomes[1]) == repr(outcomes[0])  # True and 1 are equal, too
+def test_one_odd_value_loses_at_most_its_own_row(model: Any, data: st.DataObject) -> None:
+    """Replace any one value by any JSON: the row is read or names its id, its neighbours are as before."""
+    rows = [json.loads(json.dumps(to_dict(data.draw(of_kind(model))))) for _ in range(3)]
+    body = {"data": rows, "total": 3}
+    before, problems = read_page(body, model, offset=0)
+    assert (len(before.items), problems) == (3, ())
+    path = data.draw(st.sampled_from(list(places_in(rows))))
+    odd = {"data": replaced(rows, path, data.draw(ANY_JSON)), "total": 3}
+    page, problems = read_page(odd, model, offset=0)
+    assert page.received == 3
+    neighbours = [row for index, row in enumerate(before.items) if index != path[0]]
+    if problems:
+        [problem] = problems
+        assert neighbours == list(page.items)
+        assert problem.startswith(f"$.data[{path[0]}]")
+        assert_named(odd, problem)
+    else:
+        read = list(page.items)
+        changed = read.pop(path[0])
+        assert neighbours == read
+        assert changed == from_dict(model, json.loads(json.dumps(to_dict(changed))))
+        assert changed == from_dict(model, json.loads(json.dumps(to_dict(changed, times="iso"))))
 
 
 @every_model
@@ -204,7 +225,7 @@ def test_odd_pages_are_read_or_refused_by_name(model: Any, data: st.DataObject) 
         assert page.total is None or type(page.total) is int
 
 
-@given(ANY_JSON | st.lists(ANY_JSON))
+@given(ANY_JSON.filter(lambda body: not isinstance(body, list)))
 def test_whatever_is_no_page_is_refused(body: Any) -> None:
     """What a proxy may have put there: no rows come of it, and no other exception."""
     with pytest.raises(DecodeError) as caught:

@@ -27,7 +27,7 @@ from helpcrunch_async import (
     from_dict,
     to_dict,
 )
-from helpcrunch_async.bodies import structure_one, structure_page
+from helpcrunch_async.converter import structure_one, structure_page
 
 Sample = Callable[[str], bytes]
 

@@ -584,7 +584,7 @@ def test_a_snippet_is_total(body: bytes) -> None:
             RateLimitError,
             [("too_many_requests", "Too many requests"), ("invalid_request", "Invalid request")],
         ),
-        ("error-flat-shape.json", ServerError, [("serverError", '{"info": "Server error"}')]),
+        ("error-flat-shape.json", ServerError, [("serverError", '{"info":"Server error"}')]),
     ],
 )
 def test_error_samples(
@@ -670,9 +670,9 @@ def test_the_class_follows_the_status(status: int, kind: type[APIError], body: b
         (b'{"message": "only words"}', None, (ErrorDetail(None, "only words"),)),
         (b'{"code": "only a code"}', "only a code", (ErrorDetail("only a code", ""),)),
         (
-            '{"errors": [{"code": "x", "message": {"info": "é"}}]}'.encode(),
+            '{"errors": [{"code": "x", "message": {"info":"é"}}]}'.encode(),
             "x",
-            (ErrorDetail("x", '{"info": "é"}'),),
+            (ErrorDetail("x", '{"info":"é"}'),),
         ),
         (b'{"errors": [{"code": "a" "message": "m"}]}', None, ()),
         (b"[" * 100_000, None, ()),

@@ -1,9 +1,15 @@
-"""JSON to models and back.
+"""JSON to models and back: the one way.
 
-`keys` names the keys and `values` reads single values; `thorough` (cattrs) reads every spelling and says what
-does not fit, `quick` reads the usual spelling at a third of the cost; `reading` puts them together.
+`keys` has the JSON keys, `values` reads single values, `models` reads and writes whole models by cattrs,
+`bodies` reads the bodies of replies, and `schema` describes models to pydantic.
 """
 
-from helpcrunch_async.converter.reading import from_dict, structure, to_dict
+from helpcrunch_async.converter.bodies import (
+    from_dict,
+    read_page,
+    structure_one,
+    structure_page,
+    to_dict,
+)
 
-__all__ = ["from_dict", "structure", "to_dict"]
+__all__ = ["from_dict", "read_page", "structure_one", "structure_page", "to_dict"]

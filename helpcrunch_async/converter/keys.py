@@ -2,37 +2,26 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import attrs
 
-from helpcrunch_async.models import Event, Message
-from helpcrunch_async.models.webhook import (
-    ChatEvent,
-    CustomerEvent,
-    MessageEvent,
-    UnknownEvent,
-    WebhookChat,
-    WebhookChatMessage,
-)
+from helpcrunch_async.models import Event, Message, webhook
 
-_EVENT_KEYS: Final = {"name": "event", "data": "eventData"}
-_CHAT_ID_KEY: Final = {"chat_id": "chat_id"}
-_SPELT_OTHERWISE: Final[Mapping[type, Mapping[str, str]]] = {
-    **dict.fromkeys((ChatEvent, CustomerEvent, MessageEvent, UnknownEvent), _EVENT_KEYS),
-    **dict.fromkeys((WebhookChat, WebhookChatMessage), _CHAT_ID_KEY),
+_OTHER_KEYS: Final[Mapping[type, Mapping[str, str]]] = {
+    **{event: {"name": "event", "data": "eventData"} for event in get_args(webhook.WebhookEvent)},
+    webhook.WebhookChat: {"chat_id": "chat_id"},
+    webhook.WebhookChatMessage: {"chat_id": "chat_id"},
     Message: {"chat_id": "chat"},
     Event: {"customer_id": "customer"},
 }
-"""The keys that the camelCase rule does not give: ids without "Id", and webhooks have some of their own."""
 
 
 @cache
 def keys_of(model: Any) -> Mapping[str, str]:
-    """Give the JSON key of every field of a model but `extra`."""
-    spelt = _SPELT_OTHERWISE.get(model, {})
+    """Return the JSON key of every field of a model but `extra`."""
     names = [field.name for field in attrs.fields(model) if field.name != "extra"]
-    return {name: spelt.get(name) or _camel_case(name) for name in names}
+    return {name: _OTHER_KEYS.get(model, {}).get(name) or _camel_case(name) for name in names}
 
 
 def _camel_case(name: str) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from helpcrunch_async.models.extra import NO_EXTRA
+from helpcrunch_async.models.field import REPEATED
 from helpcrunch_async.models.team import Agent, Department
 
 
@@ -32,7 +33,7 @@ class Chat:
     """
 
     id: int
-    status: str | None = None
+    status: str | None = field(default=None, metadata=REPEATED)
     """See `ChatStatus`."""
     closed_by: str | int | None = None
     """`customer` or `agent`; one description of the API knows a number here."""
@@ -41,9 +42,9 @@ class Chat:
     last_customer_message_at: datetime | None = None
     closed_at: datetime | None = None
     snoozed_until: datetime | None = None
-    rating: str | None = None
+    rating: str | None = field(default=None, metadata=REPEATED)
     """See `ChatRating`."""
-    created_with: str | None = None
+    created_with: str | None = field(default=None, metadata=REPEATED)
     """`public_api`, `broadcast_reply`, `agent_message` or `customer_message`; newer answers only."""
     read_by_agent: bool | None = None
     """Newer answers only."""
@@ -55,10 +56,10 @@ class Chat:
     last_communicated_agent_id: int | None = None
     application_id: int | None = None
     """Newer answers only."""
-    agents: tuple[Agent, ...] = ()
+    agents: tuple[Agent, ...] = field(default=(), metadata=REPEATED)
     """The agents who took part."""
     customer: ChatCustomer | None = None
-    assignee: Agent | None = None
+    assignee: Agent | None = field(default=None, metadata=REPEATED)
     department: Department | None = None
     notes: str | None = None
     """The oldest answers only."""

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from attrs import field, frozen
 
 from helpcrunch_async.models.extra import NO_EXTRA
+from helpcrunch_async.models.field import REPEATED
 
 CustomValue: TypeAlias = str | int | float | bool | None
 """The value of a custom attribute, left as it came: dates are strings or numbers, by the account's choice."""
@@ -16,9 +17,9 @@ CustomValue: TypeAlias = str | int | float | bool | None
 class Location:
     """Where a customer was last seen from. Opaque strings: not every code is an ISO code."""
 
-    region_code: str | None = None
-    country_code: str | None = None
-    city: str | None = None
+    region_code: str | None = field(default=None, metadata=REPEATED)
+    country_code: str | None = field(default=None, metadata=REPEATED)
+    city: str | None = field(default=None, metadata=REPEATED)
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
@@ -29,9 +30,9 @@ class Device:
 
     id: int | None = None
     ip: str | None = None
-    timezone: str | None = None
-    platform: str | None = None
-    user_agent: str | None = None
+    timezone: str | None = field(default=None, metadata=REPEATED)
+    platform: str | None = field(default=None, metadata=REPEATED)
+    user_agent: str | None = field(default=None, metadata=REPEATED)
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""
 
@@ -61,25 +62,25 @@ class Customer:
     email: str | None = None
     user_id: str | None = None
     """Your id of this customer, given when it was created; never HelpCrunch's."""
-    company: str | None = None
+    company: str | None = field(default=None, metadata=REPEATED)
     phone: str | None = None
     first_seen: datetime | None = None
     last_seen: datetime | None = None
-    location: Location = Location()
+    location: Location = field(default=Location(), metadata=REPEATED)
     device: Device = Device()
     unsubscribed: bool | None = None
     """Whether the customer opted out of e-mails."""
     blocked: bool | None = None
-    source: str | None = None
-    referer: str | None = None
+    source: str | None = field(default=None, metadata=REPEATED)
+    referer: str | None = field(default=None, metadata=REPEATED)
     last_page: str | None = None
-    locale: str | None = None
-    created_from: str | None = None
+    locale: str | None = field(default=None, metadata=REPEATED)
+    created_from: str | None = field(default=None, metadata=REPEATED)
     """The channel the customer came through, such as `telegram`; newer accounts only."""
     integration_id: str | None = None
     """The customer's id in that channel."""
     notes: str | None = None
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[Tag, ...] = field(default=(), metadata=REPEATED)
     custom_data: dict[str, CustomValue] = field(factory=dict)
     extra: Mapping[str, Any] = NO_EXTRA
     """Fields that the API added later, as they came."""

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from helpcrunch_async.models.customer import CustomValue
 from helpcrunch_async.models.extra import NO_EXTRA
+from helpcrunch_async.models.field import JSON_TEXT
 
 ChatEventName: TypeAlias = Literal[
     "chat.new",
@@ -155,7 +156,7 @@ class ChatEvent:
     id: str
     """The same in every delivery of this event: what de-duplication goes by."""
     name: ChatEventName
-    data: WebhookChat
+    data: WebhookChat = field(metadata=JSON_TEXT)
     attempts: int | None = None
     """How often HelpCrunch tried to deliver it before; the documented sample counts from 0."""
     last_attempt_at: datetime | None = None
@@ -172,7 +173,7 @@ class CustomerEvent:
     id: str
     """The same in every delivery of this event: what de-duplication goes by."""
     name: CustomerEventName
-    data: WebhookCustomer
+    data: WebhookCustomer = field(metadata=JSON_TEXT)
     attempts: int | None = None
     """How often HelpCrunch tried to deliver it before; the documented sample counts from 0."""
     last_attempt_at: datetime | None = None
@@ -189,7 +190,7 @@ class MessageEvent:
     id: str
     """The same in every delivery of this event: what de-duplication goes by."""
     name: MessageEventName
-    data: WebhookChatMessage
+    data: WebhookChatMessage = field(metadata=JSON_TEXT)
     attempts: int | None = None
     """How often HelpCrunch tried to deliver it before; the documented sample counts from 0."""
     last_attempt_at: datetime | None = None
@@ -206,7 +207,7 @@ class UnknownEvent:
     id: str
     """The same in every delivery of this event: what de-duplication goes by."""
     name: str
-    data: Any = None
+    data: Any = field(default=None, metadata=JSON_TEXT)
     """`eventData` as it came; an object that came written as a string is decoded."""
     attempts: int | None = None
     """How often HelpCrunch tried to deliver it before; the documented sample counts from 0."""

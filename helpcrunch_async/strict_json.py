@@ -1,0 +1,56 @@
+"""JSON by the standard: no NaN, no infinities, no half of a surrogate pair; and errors that show no data."""
+
+import json
+from math import isinf
+from typing import Any, NoReturn
+
+
+class NotJSONError(ValueError):
+    """A text that is not JSON. Says what is wrong and where, and shows nothing of the text."""
+
+
+def dumps(value: object) -> str:
+    """Return a value as compact JSON text.
+
+    Raises:
+        TypeError: JSON has no word for its type.
+        ValueError: NaN, an infinity, half a surrogate pair, or a container that holds itself.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        del text, value  # captured locals: see redaction
+    else:
+        return text
+    raise ValueError("half a surrogate pair, which no text can carry")  # the codec's own error holds the text
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON text, or the UTF-8 bytes of one. A number too large for a float stays the text that it is.
+
+    Raises:
+        NotJSONError: it is something else, or nested too deeply.
+    """
+    try:
+        return _decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except UnicodeDecodeError:
+        problem = "not UTF-8"
+    except json.JSONDecodeError as error:
+        problem = f"not JSON: {error.msg} at character {error.pos}"
+    except (ValueError, RecursionError) as error:
+        problem = f"not JSON: {type(error).__name__}"
+    del text  # captured locals: see redaction
+    raise NotJSONError(problem)  # out here, so that no __context__ holds the text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_number(text: str) -> float | str:
+    number = float(text)
+    return text if isinf(number) else number
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_number).decode
