@@ -248,7 +248,7 @@ def test_odd_values_of_one_reply_are_bounded(hook_calls: Callable[[], int]) -> N
     for key, odd in (("tags", {}), ("tags", {"name": "a", "color": []}), ("customData", {})):
         rows = [{"id": index, key: [odd] * 3_000} for index in range(1, 101)]
         page, problems = read_page({"data": rows}, Customer, offset=0)
-        assert 1 <= len(page.items) <= 2
+        assert 1 <= len(page.items) <= 3
         assert problems[0].endswith("more than 10000 values of this reply do not fit")
         assert problems[20:] == (f"$: {100 - len(page.items) - 20} more rows cannot be read",)
     assert hook_calls() < 30_000

@@ -11,5 +11,8 @@ from helpcrunch_async.converter.bodies import (
     structure_page,
     to_dict,
 )
+from helpcrunch_async.converter.schema import attach_schemas
 
 __all__ = ["from_dict", "read_page", "structure_one", "structure_page", "to_dict"]
+
+attach_schemas()

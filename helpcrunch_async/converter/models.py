@@ -151,7 +151,7 @@ def _repeated_text(value: Any, kind: object) -> str | None:
 
 
 def _object(read: Hook, field: "attrs.Attribute[Any]") -> Hook:
-    """Read an object or, where it may be absent, its bare id. Null, and {} or [] for PHP, mean the default."""
+    """Read an object or, where it may be absent, its id alone. Null, {} and [] (for PHP) mean the default."""
     default, bare_id = field.default, field.default is None
 
     def read_object(value: Any, kind: object) -> Any:
