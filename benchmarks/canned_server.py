@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final
 
+from helpcrunch_async import RateLimiter
 from helpcrunch_async.testing import documented_customer, write_customer
 from helpcrunch_async.testing.answers import encode
 
@@ -52,6 +53,15 @@ def customer_body(customer_id: int = SOME_ID) -> bytes:
         "tags": [{"name": name, "color": "#00c2e0"} for name in ("lead", "Paid", "vip")],
     }
     return encode(write_customer(row, "new"))
+
+
+def never_limited() -> RateLimiter:
+    """Make a limiter that is in the path but never in the way.
+
+    Its period is short because it remembers its turns for three of them: at the real 120 a minute those are
+    360, which is what it should carry around here too.
+    """
+    return RateLimiter(limit=10_000, period=0.1)
 
 
 @lru_cache(maxsize=20_000)

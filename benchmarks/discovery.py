@@ -25,7 +25,6 @@ from helpcrunch_async.testing import (
     TokenBucket,
 )
 
-NAME: Final = "discovery"
 LIBRARIES: Final = ()
 _ROUND_TRIPS: Final = (0.03, 0.2)
 _SPANS: Final = {30.0: (90.0, 1.0), 150.0: (95.0, 0.5)}
@@ -209,11 +208,11 @@ def _rows(rows: dict[str, list[Run]], draws: list[Run], target: tuple[float, flo
 
 def run(*, quick: bool) -> list[Table]:
     """Simulate."""
-    rules = list(HELD_OUT)[:2] if quick else list(HELD_OUT)
-    jobs = list(product(rules, (False, True), _ROUND_TRIPS))
+    rules = list(HELD_OUT)[-2:-1] if quick else list(HELD_OUT)
+    jobs = list(product(rules, (False, True), _ROUND_TRIPS))[: 1 if quick else None]
     found = dict(zip(jobs, in_parallel(one_run, jobs), strict=True))
     settings = list(product((False, True), _ROUND_TRIPS))
-    draws = range(7 if quick else _DRAWS)
+    draws = range(1 if quick else _DRAWS)
     of_draws = in_parallel(one_draw, [(draw, *settings[draw // 7 % len(settings)]) for draw in draws])
     return [
         Table(

@@ -9,7 +9,6 @@ from typing import Final
 
 from tables import Table, at_most, spread
 
-NAME: Final = "import_time"
 LIBRARIES: Final = ("aiohttp", "attrs", "cattrs", "tenacity", "httpx", "pydantic")
 _TARGET: Final = 1.5
 _OURS: Final = "helpcrunch_async"
@@ -50,7 +49,7 @@ def _by_package(rounds: int) -> list[list[str]]:
 
 def run(*, quick: bool) -> list[Table]:
     """Measure."""
-    rounds = 5 if quick else 21
+    rounds = 1 if quick else 21
     modules = (_BASE, _OURS, *_OTHERS)
     seconds: dict[str, list[float]] = {module: [] for module in modules}
     for turn in range(rounds + 1):
@@ -75,6 +74,6 @@ def run(*, quick: bool) -> list[Table]:
             "By `python -X importtime`, which inflates everything somewhat: the modules that aiohttp does "
             "not import itself, each by its own time, summed up by package.",
             ["package", "median"],
-            _by_package(3 if quick else 9),
+            _by_package(1 if quick else 9),
         ),
     ]

@@ -1,19 +1,24 @@
-"""A session without sockets: the real client in virtual time, on the fake server's own endpoints."""
+"""A session without sockets: the real client in virtual time, on the fake server's own endpoints.
+
+It is an aiohttp session like any other, only that its connections end in this process. So nothing here knows
+what the client does with a session.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import aiohttp
-from attrs import define, field
+from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.tracing import Trace
 from wire import RejectedError, Server
 from yarl import URL
 
 from helpcrunch_async.session import SessionFactory
 from helpcrunch_async.testing import SearchBehaviour, generate_customers
 from helpcrunch_async.testing.account import Account
-from helpcrunch_async.testing.answers import Answer, too_many_requests
+from helpcrunch_async.testing.answers import too_many_requests
 from helpcrunch_async.testing.customers import CustomerBook
 from helpcrunch_async.testing.resources import ROUTER
 from helpcrunch_async.testing.routing import Call
@@ -27,57 +32,75 @@ def some_account(customers: int) -> tuple[Account, list[int]]:
     return Account("new", CustomerBook(rows, "new"), SearchBehaviour()), [row["id"] for row in rows]
 
 
-@define
-class _Content:
-    _body: bytes
+class _Pipe(asyncio.Transport):
+    """Hands what is written to the protocol at the other end, in the loop's next turn."""
 
-    async def readany(self) -> bytes:
-        body, self._body = self._body, b""
-        return body
+    def __init__(self, here: asyncio.Protocol, there: asyncio.Protocol) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._here, self._there = here, there
+        self._closed = False
+        self.other: _Pipe
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._loop.call_soon(self._there.data_received, bytes(data))
+
+    def is_closing(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._loop.call_soon(self._here.connection_lost, None)
+            self._loop.call_soon(self.other.close)
+
+    def abort(self) -> None:
+        self.close()
 
 
-@define
-class _Response:
-    status: int
-    headers: Mapping[str, str]
-    content: _Content
+class _Connector(aiohttp.BaseConnector):
+    """Connects every request to one server in this process, whatever its URL says."""
 
+    def __init__(self, web_server: web.Server) -> None:
+        super().__init__(limit=0)
+        self._web_server = web_server
 
-@define(eq=False)
-class InMemorySession:
-    """As much of an aiohttp session as the client uses; every request goes through the server's rule."""
-
-    server: Server
-    account: Account
-    closed: bool = False
-    _middlewares: tuple[()] = field(default=(), init=False)
-
-    @asynccontextmanager
-    async def request(
-        self, method: str, url: URL, *, data: bytes | None, **_: Any
-    ) -> AsyncIterator[_Response]:
-        """Answer as the fake server would, one round trip later."""
-        try:
-            await self.server.get()
-        except RejectedError as rejected:
-            told = rejected.retry_after
-            answer = too_many_requests("new", {} if told is None else {"Retry-After": f"{told:.0f}"})
-        else:
-            answer = self._answer(method, url, data)
-        yield _Response(answer.status, answer.headers, _Content(answer.body))
-
-    def _answer(self, method: str, url: URL, data: bytes | None) -> Answer:
-        path = url.path.removeprefix(URL(BASE_URL).path)
-        return ROUTER.answer(self.account, Call(method, path, dict(url.query), data or b""))
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own argument
+    ) -> ResponseHandler:
+        here, there = self._factory(), self._web_server()
+        near, far = _Pipe(here, there), _Pipe(there, here)
+        near.other, far.other = far, near
+        there.connection_made(far)
+        here.connection_made(near)
+        return here
 
 
 def in_memory(server: Server, account: Account) -> SessionFactory:
-    """Give a session factory for `HelpCrunchClient(session=...)`."""
+    """Give a session factory for `HelpCrunchClient(session=...)`; requests go through the server's rule."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        try:
+            await server.get()
+        except RejectedError as rejected:
+            told = rejected.retry_after
+            reply = too_many_requests("new", {} if told is None else {"Retry-After": f"{told:.0f}"})
+        else:
+            path = request.path.removeprefix(URL(BASE_URL).path)
+            reply = ROUTER.answer(account, Call(request.method, path, dict(request.query), body))
+        return web.Response(
+            status=reply.status, body=reply.body, content_type=reply.content_type, headers=reply.headers
+        )
 
     @asynccontextmanager
     async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
-        # it is not one, but all that is asked of one
-        yield cast("aiohttp.ClientSession", InMemorySession(server, account))
-        await asyncio.sleep(0)
+        web_server = web.Server(answer, access_log=None)
+        async with aiohttp.ClientSession(connector=_Connector(web_server)) as session:
+            yield session
+        await web_server.shutdown()
 
     return open_session

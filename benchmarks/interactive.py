@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field, frozen
 from in_memory import BASE_URL, in_memory, some_account
@@ -13,7 +13,6 @@ from wire import LIMIT, PERIOD, RULES, Server, in_parallel, simulate
 from helpcrunch_async import HelpCrunchClient, RateLimiter, Turn
 from helpcrunch_async.rate_limit import Priority
 
-NAME: Final = "interactive"
 LIBRARIES: Final = ("aiohttp",)
 _TARGET: Final = 2  # turns
 
@@ -27,10 +26,12 @@ class _Watched:
     seconds: list[float] = field(factory=list)
     turns: list[int] = field(factory=list)
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self, priority: Priority = "interactive", max_wait: float | None = None, **more: Any
+    ) -> Turn:
         clock = asyncio.get_running_loop().time
         came, granted = clock(), self.limiter.statistics.granted
-        turn = await self.limiter.turn(priority, max_wait)
+        turn = await self.limiter.turn(priority, max_wait, **more)
         if priority == "interactive":
             self.seconds.append(clock() - came)
             self.turns.append(self.limiter.statistics.granted - granted - 1)
@@ -165,6 +166,6 @@ def run(*, quick: bool) -> list[Table]:
     """Simulate."""
     rules = list(RULES)[2:3] if quick else [rule for rule in RULES if rule != "bucket / 40"]
     return [
-        _bulk_table(1_200 if quick else 10_000, rules[: 1 if quick else 3]),
-        _burst_table(5 if quick else 60, rules),
+        _bulk_table(130 if quick else 10_000, rules[: 1 if quick else 3]),
+        _burst_table(1 if quick else 60, rules),
     ]

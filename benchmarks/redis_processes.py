@@ -28,7 +28,6 @@ from helpcrunch_async import Limiter, RateLimiter
 from helpcrunch_async.redis_limit import RedisRateLimiter
 from helpcrunch_async.testing import RateRule
 
-NAME: Final = "redis"
 LIBRARIES: Final = ("redis", "aiolimiter", "pyrate-limiter", "limits", "throttled-py")
 _CONTENDER: Final = Path(__file__).with_name("redis_contender.py")
 _LIMIT: Final = 50
@@ -244,11 +243,11 @@ _HEAD: Final = [
 ]
 
 
-def _processes_table(server: OwnRedis, counts: Sequence[int], seconds: float) -> Table:
+def _processes_table(server: OwnRedis, counts: Sequence[int], peers_at: int, seconds: float) -> Table:
     runs = [
         Run(way, processes, seconds)
         for processes in counts
-        for way in (*_OURS, *(_PEERS if processes == 4 else ()))
+        for way in (*_OURS, *(_PEERS if processes == peers_at else ()))
         if processes > 1 or way != "local, a share each"  # the share of one is the whole
     ]
     return Table(
@@ -264,33 +263,39 @@ def _processes_table(server: OwnRedis, counts: Sequence[int], seconds: float) ->
     )
 
 
-def _servers_table(server: OwnRedis, seconds: float) -> Table:
-    servers = (("interpolated", _LIMIT), ("bucket / 10", _LIMIT), ("rolling log", _LIMIT // 2))
+_SERVERS: Final = (("interpolated", _LIMIT), ("bucket / 10", _LIMIT), ("rolling log", _LIMIT // 2))
+
+
+def _servers_table(
+    server: OwnRedis, servers: Sequence[tuple[str, int]], processes: int, seconds: float
+) -> Table:
     runs = [
-        Run(way, 4, seconds, rule, limit)
+        Run(way, processes, seconds, rule, limit)
         for rule, limit in servers
         for way in ("Redis, shared", "pyrate-limiter, RedisBucket")
     ]
     return Table(
-        f"4 processes, told {_LIMIT}, where the server counts in another way or takes less, {seconds:g} s",
+        f"{processes} processes, told {_LIMIT}, where the server counts in another way or takes less, "
+        f"{seconds:g} s",
         "What a shared window alone does not know. Used is of what the server takes.",
         ["server", "way", *_HEAD],
         [[f"{run.rule}, {run.limit}", run.way, *_cells(_measure(server, run))] for run in runs],
     )
 
 
-def _trouble_table(server: OwnRedis, seconds: float) -> Table:
+def _trouble_table(server: OwnRedis, processes: int, seconds: float) -> Table:
     rows = []
     for name, event in (("one process killed", "killed"), ("Redis killed and restarted empty", "restarted")):
-        result = _measure(server, Run("Redis, shared", 4, seconds, event=event))
+        result = _measure(server, Run("Redis, shared", processes, seconds, event=event))
         cells = _cells(result)
         if event == "restarted":
             cells[3] = ""  # its count is gone with it
         rows.append([name, *cells, str(result.fullest)])
     return Table(
-        f"4 processes and trouble half way, {seconds:g} s",
-        "on_error='local' with expected_processes=4. The calls of the killed process are gone with it; all "
-        "others were served. The last column is the most that the server accepted within a period.",
+        f"{processes} processes and trouble half way, {seconds:g} s",
+        f"on_error='local' with expected_processes={processes}. The calls of the killed process are gone "
+        "with it; all others were served. The last column is the most that the server accepted within a "
+        "period.",
         ["trouble", *_HEAD, "fullest period"],
         rows,
     )
@@ -342,11 +347,11 @@ def run(*, quick: bool) -> list[Table]:
         return [
             Table("Not measured", "There is no redis-server on this machine.", ["pid"], [[str(os.getpid())]])
         ]
-    seconds = 2.0 if quick else _SECONDS
+    seconds, some = (0.6, 2) if quick else (_SECONDS, 4)
     with own_redis() as server:
         return [
-            _processes_table(server, (2,) if quick else (1, 2, 4, 8), seconds),
-            _servers_table(server, seconds),
-            _trouble_table(server, seconds),
+            _processes_table(server, (some,) if quick else (1, 2, 4, 8), some, seconds),
+            _servers_table(server, _SERVERS[:1] if quick else _SERVERS, some, seconds),
+            _trouble_table(server, some, seconds),
             _latency_table(server, 200 if quick else 2000),
         ]

@@ -6,62 +6,51 @@ python benchmarks/run.py --quick            a smoke run, whose figures mean litt
 """
 
 import argparse
-from collections.abc import Sequence
+from importlib import import_module
 from time import perf_counter
-from types import ModuleType
+from typing import Final
 
-import bulk
-import calls
-import discovery
-import import_time
-import interactive
-import memory
-import plots
-import real_http
-import redis_processes
-import storm
-import structuring
-import told
 from tables import stamp, write_section
 
-BENCHMARKS: Sequence[ModuleType] = (
-    calls,
-    structuring,
-    import_time,
-    memory,
-    storm,
-    told,
-    discovery,
-    bulk,
-    interactive,
-    plots,
-    real_http,
-    redis_processes,
+BENCHMARKS: Final = (
+    "calls",
+    "structuring",
+    "import_time",
+    "memory",
+    "storm",
+    "told",
+    "discovery",
+    "bulk",
+    "interactive",
+    "plots",
+    "real_http",
+    "redis_processes",
 )
+"""Their modules, which are imported one by one: the processes of simulations import this module, too."""
 
 
 def main() -> None:
-    names = [benchmark.NAME for benchmark in BENCHMARKS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(names)}")
-    parser.add_argument("--quick", action="store_true", help="some minutes; the README stays as it is")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="about a minute; the README stays as it is")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(names):
+    if unknown := set(arguments.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    for benchmark in BENCHMARKS:
-        if arguments.names and benchmark.NAME not in arguments.names:
+    for name in BENCHMARKS:
+        if arguments.names and name not in arguments.names:
             continue
         started = perf_counter()
-        print(f"\n## {benchmark.NAME}\n", flush=True)
+        print(f"\n## {name}\n", flush=True)
+        benchmark = import_module(name)
         tables = benchmark.run(quick=arguments.quick)
         content = "\n\n".join(
-            [stamp(f"python benchmarks/run.py {benchmark.NAME}", benchmark.LIBRARIES)]
+            [stamp(f"python benchmarks/run.py {name}", benchmark.LIBRARIES)]
             + [table.markdown() for table in tables]
         )
         print(content)
         print(f"\n({perf_counter() - started:.0f} s)", flush=True)
         if not arguments.quick:
-            write_section(benchmark.NAME, content)
+            write_section(name, content)
 
 
 if __name__ == "__main__":

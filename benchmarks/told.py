@@ -7,14 +7,13 @@ from itertools import product
 from statistics import mean
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from strategies import with_limiter
 from tables import Table, at_least, at_most
 from wire import LIMIT, PERIOD, RULES, Server, in_parallel, press, simulate
 
 from helpcrunch_async import RateLimiter
 
-NAME: Final = "told"
 LIBRARIES: Final = ()
 _ROUND_TRIPS: Final = (0.03, 0.2)
 _STRICTER: Final = ("penalty", "bucket / 40")  # not among the rules that a mean target is for
@@ -133,12 +132,13 @@ def _table(case: Case, results: dict[str, list[Result]]) -> Table:
 
 def run(*, quick: bool) -> list[Table]:
     """Simulate."""
-    rules = list(RULES)[2:6:3] if quick else list(RULES)
+    rules = list(RULES)[2:3] if quick else list(RULES)
+    cases = [evolve(case, periods=1) for case in CASES] if quick else CASES
     ways = [*product((False, True), (False, True), _ROUND_TRIPS, range(2))]
     runs = [
-        Run(case, rule, *way) for case in CASES for rule in rules for way in (ways[-1:] if quick else ways)
+        Run(case, rule, *way) for case in cases for rule in rules for way in (ways[-1:] if quick else ways)
     ]
     results: dict[Case, dict[str, list[Result]]] = {}
     for each, result in zip(runs, in_parallel(one_run, [(each,) for each in runs]), strict=True):
         results.setdefault(each.case, {}).setdefault(each.rule, []).append(result)
-    return [_table(case, results[case]) for case in CASES]
+    return [_table(case, results[case]) for case in cases]

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from random import Random
 from typing import Any, Final, TypeAlias, TypeVar
@@ -174,6 +175,10 @@ def raise_mistakes(results: Iterable[object]) -> None:
 
 def in_parallel(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> list[T]:
     """Run simulations on all cores; in virtual time they do not disturb one another."""
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(function, *job) for job in jobs]
-        return [future.result() for future in futures]
+    futures = [_pool().submit(function, *job) for job in jobs]
+    return [future.result() for future in futures]
+
+
+@cache
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
