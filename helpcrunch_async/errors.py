@@ -167,10 +167,21 @@ class RateLimitError(APIError):
     """429: the account's request budget is spent.
 
     `retry_after` is seconds: the server's own when it sent some, else what the local limiter expects;
-    None when nobody knows. A call that was refused before it was sent has `attempts == 0`.
+    None when that is not known.
+
+    `refused` is True when HelpCrunch did not say 429, but the rate limiter had no turn for the call in time
+    (see `max_wait`). Then it was not sent, `attempts` counts the requests before that, mostly 0, and
+    `message` is this package's own, and is what `str()` shows: when the next slot is expected, and which
+    option to change.
     """
 
     retry_after: float | None = None
+    refused: bool = False
+
+    def __str__(self) -> str:
+        if self.refused:
+            return f"{self.method} {path_in_text(self.path)} {self.message}"
+        return super().__str__()
 
 
 class ServerError(APIError):

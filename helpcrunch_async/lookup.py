@@ -111,7 +111,7 @@ class CustomerLookup:
         try:
             return await self._folder.get(customer_id, max_wait)
         except TurnRefusedError as refused:
-            too_long = refusal(GET_CUSTOMER.request(customer_id), refused)
+            too_long = refusal(GET_CUSTOMER.request(customer_id), refused, max_wait)
         raise too_long
 
     async def close(self) -> None:

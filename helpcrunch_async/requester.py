@@ -198,7 +198,7 @@ class Requester:
             await self._take_turn(call)
             return await self._attempt(call)
         except TurnRefusedError as refused:
-            failure: HelpCrunchError = refusal(call.request, refused)
+            failure: HelpCrunchError = refusal(call.request, refused, call.options.max_wait)
             repetition = None
         except (TransportError, APIError, DecodeError) as error:
             failure = error
@@ -257,7 +257,7 @@ class Requester:
         try:
             return await repetition.run(attempt_again, self._sleep, tell)
         except TurnRefusedError as refused:
-            refused_error = refusal(call.request, refused, attempts=call.attempts)
+            refused_error = refusal(call.request, refused, call.options.max_wait, attempts=call.attempts)
         except HelpCrunchError as error:
             seconds = asyncio.get_running_loop().time() - call.started
             attempts = "1 attempt" if call.attempts == 1 else f"{call.attempts} attempts"
@@ -333,21 +333,35 @@ def _folded(fold: Fold, turn: Turn) -> Request:
         raise
 
 
-def refusal(request: Request, refused: TurnRefusedError, *, attempts: int = 0) -> RateLimitError:
-    """Give the error of a call for which no turn came in time."""
-    expected = (
-        "" if refused.retry_after is None else f"; one is expected in {refused.retry_after:.1f} seconds"
-    )
+def refusal(
+    request: Request, refused: TurnRefusedError, max_wait: float | None, *, attempts: int = 0
+) -> RateLimitError:
+    """Return the error of a call that was not sent, because no turn came in time."""
+    next_slot = refused.retry_after
+    if max_wait is None:
+        reason = "nothing has got through for too long to wait on"
+        reason += "" if next_slot is None else f", the next slot is in {_seconds(next_slot)}"
+    elif next_slot is None:
+        reason = f"no slot came in time, max_wait is {max_wait:g} s"
+    elif next_slot > max_wait:
+        reason = f"the next slot is in {_seconds(next_slot)}, max_wait is {max_wait:g} s"
+    else:  # it waited as long as it may, and is close to its turn
+        reason = f"no slot came in time, the next is in {_seconds(next_slot)}, max_wait is {max_wait:g} s"
     return RateLimitError(
-        f"no turn within the caller's patience{expected}",
+        f"not sent{' again' if attempts else ''}: {reason}",
         status=429,
         code=None,
         errors=(),
         method=request.method,
         path=f"/{request.path}",
         attempts=attempts,
-        retry_after=refused.retry_after,
+        retry_after=next_slot,
+        refused=True,
     )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.3f} s"
 
 
 async def within(deadline: float, work: Awaitable[T], request: Request) -> T:

@@ -141,6 +141,10 @@ def test_outcome_unknown_is_false_unless_said(kind: type[HelpCrunchError]) -> No
             RateLimitError("words", 429, None, (), "POST", "/customers/search", 0, 12.0),
             "429: POST /customers/search",
         ),
+        (
+            RateLimitError("not sent: why", 429, None, (), "GET", "/tags/a@b.c", 0, 12.0, True),
+            "GET /tags/{} not sent: why",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )

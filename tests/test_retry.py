@@ -36,6 +36,7 @@ from helpcrunch_async import (
     TransportError,
 )
 from helpcrunch_async.protocol import Reply, Request, check_api_key
+from helpcrunch_async.rate_limit import Priority, Turn, TurnRefusedError
 from helpcrunch_async.requester import CallOptions, Requester
 from helpcrunch_async.retry import RetryBudget
 from helpcrunch_async.testing import run_in_virtual_time
@@ -737,6 +738,8 @@ def test_a_limiter_too_raises_a_429_beyond_the_deadline_at_once() -> None:
         assert error.retry_after is not None
         assert error.retry_after >= 60.0
         assert (seconds, bench.attempts) == (0.0, 1)
+        assert not error.refused
+        assert str(error) == "429: GET /customers/7"
 
     run_in_virtual_time(scenario())
 
@@ -755,6 +758,9 @@ def test_max_wait_refuses_before_anything_is_sent() -> None:
         assert 50.0 < error.retry_after < 70.0
         assert (seconds, bench.attempts) == (0.0, 1)
         assert error.__context__ is None
+        assert str(error) == (
+            f"GET /customers/7 not sent: the next slot is in {error.retry_after:.1f} s, max_wait is 2 s"
+        )
 
     run_in_virtual_time(scenario())
 
@@ -782,8 +788,46 @@ def test_a_gate_that_never_opens_is_told_in_the_end() -> None:
         assert isinstance(error, RateLimitError)
         assert 240.0 <= seconds <= 400.0
         assert error.attempts == bench.attempts
+        assert str(error).startswith(
+            "GET /customers/7 not sent again: nothing has got through for too long to wait on"
+        )
 
     run_in_virtual_time(scenario())
+
+
+class Refusing:
+    """A limiter that expects the next slot in so many seconds, and refuses."""
+
+    paces = True
+
+    def __init__(self, expected: float | None) -> None:
+        self.expected = expected
+
+    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+        raise TurnRefusedError(self.expected)
+
+
+@pytest.mark.parametrize(
+    ("expected", "max_wait", "reason"),
+    [
+        (30.71, 0.5, "the next slot is in 30.7 s, max_wait is 0.5 s"),
+        (0.0625, 0.0, "the next slot is in 0.062 s, max_wait is 0 s"),
+        (2.0, 5.0, "no slot came in time, the next is in 2.0 s, max_wait is 5 s"),
+        (None, 5.0, "no slot came in time, max_wait is 5 s"),
+        (9.0, None, "nothing has got through for too long to wait on, the next slot is in 9.0 s"),
+        (None, None, "nothing has got through for too long to wait on"),
+    ],
+)
+async def test_a_refusal_says_that_nothing_was_sent(
+    expected: float | None, max_wait: float | None, reason: str
+) -> None:
+    """When the next slot is expected, and which option to change; not that HelpCrunch said 429."""
+    bench = Bench(OK, limiter=Refusing(expected))
+    error = await bench.fail(max_wait=max_wait)
+    assert isinstance(error, RateLimitError)
+    assert (error.refused, error.retry_after, error.attempts, bench.attempts) == (True, expected, 0, 0)
+    assert error.message == f"not sent: {reason}"
+    assert str(error) == f"GET /customers/7 not sent: {reason}"
 
 
 @pytest.mark.parametrize("body", [{"x": float("nan")}, {"x": object()}], ids=["nan", "object"])

@@ -218,6 +218,7 @@ async def test_a_change_that_gets_no_second_turn_is_in_doubt() -> None:
     error, requests = await outcome_of(UPDATE, DOWN, rate_limiter=RateLimiter(1, 60.0), max_wait=1.0)
     assert isinstance(error, RateLimitError)
     assert (error.outcome_unknown, error.attempts, requests) == (True, 1, 1)
+    assert " not sent again: the next slot is in " in str(error)
 
 
 async def test_a_deadline_on_the_wire_leaves_changes_in_doubt() -> None:
