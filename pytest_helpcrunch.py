@@ -1,10 +1,11 @@
-"""The pytest plugin of helpcrunch_async: a fake HelpCrunch as a fixture.
+"""The pytest plugin of helpcrunch_async: a fake HelpCrunch as a fixture, and no limiter shared among tests.
 
 It stands beside the package, because pytest imports plugins whenever it starts: importing anything below
 `helpcrunch_async` would cost every run the import of aiohttp, and hide the package's first lines from
 coverage.
 """
 
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,14 @@ _MARK = "helpcrunch(**options): options of the FakeHelpCrunch that the fixture h
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line("markers", _MARK)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forget the limiters of accounts: what one test has sent paces no other."""
+    accounts = sys.modules.get("helpcrunch_async.accounts")
+    if accounts is not None:  # what nothing has imported remembers nothing
+        accounts.forget_accounts()
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -152,7 +152,8 @@ class HelpCrunchClient:
 
     It spends the account's budget of requests evenly, pauses everybody when HelpCrunch says 429 and lets one
     call probe, and repeats what failed on the way where repeating is safe. Clients of one account in one
-    event loop share their rate limiter unless they are given one.
+    event loop share their rate limiter unless they are given one; a loop that is closed leaves it to the
+    next one of the thread.
 
     Args:
         api_key: from HelpCrunch's Settings, Developers, Public API; None reads HELPCRUNCH_API_KEY.

@@ -158,6 +158,35 @@ def test_it_imports_nothing_before_it_is_used(pytester: pytest.Pytester) -> None
     passes(pytester, "-p", "no:asyncio", "-p", "no:anyio", "-p", "no:hypothesispytest")
 
 
+def test_no_test_paces_another(pytester: pytest.Pytester) -> None:
+    """What one has sent is not held against the next, with or without the fixtures."""
+    pytester.makepyfile(
+        """
+        import asyncio
+        import unittest
+        from helpcrunch_async.rate_limit import limiter_of_account
+
+        async def spend() -> int:
+            limiter = limiter_of_account("https://a.example", "key")
+            (await limiter.turn(max_wait=0.0)).accepted()
+            return limiter.statistics.granted
+
+        at_import = asyncio.run(spend())
+
+        def test_one():
+            assert (at_import, asyncio.run(spend()), asyncio.run(spend())) == (1, 1, 2)
+
+        def test_two():
+            assert asyncio.run(spend()) == 1
+
+        class TestThree(unittest.TestCase):
+            def test_three(self):
+                self.assertEqual(asyncio.run(spend()), 1)
+        """
+    )
+    passes(pytester, "-p", "no:asyncio", "-p", "no:anyio", tests=3)
+
+
 def test_fixtures_are_listed_with_what_they_do(pytester: pytest.Pytester) -> None:
     """`pytest --fixtures` and `--markers` say it."""
     pytester.runpytest_subprocess("--fixtures").stdout.fnmatch_lines(

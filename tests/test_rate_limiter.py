@@ -1,7 +1,6 @@
 """The limiter as callers await it: in virtual time, so that minutes pass at once."""
 
 import asyncio
-import gc
 import pickle
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from helpcrunch_async import UNLIMITED, RateLimiter
-from helpcrunch_async.rate_limit import Priority, Statistics, TurnRefusedError, limiter_of_account
+from helpcrunch_async.rate_limit import Priority, Statistics, TurnRefusedError
 from helpcrunch_async.testing import (
     FixedWindow,
     InterpolatedWindow,
@@ -378,43 +377,6 @@ def test_says_so_when_used_from_two_event_loops_at_once() -> None:
     asyncio.run(hold())
 
 
-def test_clients_of_an_account_share_a_limiter_per_loop() -> None:
-    """Same loop, base_url and key: one budget; anything else: another."""
-
-    async def main() -> RateLimiter:
-        limiter = limiter_of_account("https://a.example", "key")
-        assert limiter_of_account("https://a.example", "key") is limiter
-        assert limiter_of_account("https://b.example", "key") is not limiter
-        assert limiter_of_account("https://a.example", "other") is not limiter
-        return limiter
-
-    assert run_in_virtual_time(main()) is not run_in_virtual_time(main())
-
-
-def test_an_accounts_limiter_is_kept_until_it_has_been_idle_for_a_period() -> None:
-    """A client per request does not multiply the budget, and a limiter that nobody needs is dropped."""
-
-    async def main() -> None:
-        limiter = limiter_of_account("https://a.example", "key")
-        (await limiter.turn()).accepted()
-        first = id(limiter)
-        del limiter
-        gc.collect()
-        await asyncio.sleep(59)
-        again = limiter_of_account("https://a.example", "key")
-        assert id(again) == first
-        assert again.statistics.granted == 1
-        await asyncio.sleep(61)
-        assert limiter_of_account("https://a.example", "key") is again, "whoever holds it keeps sharing it"
-        del again
-        await asyncio.sleep(61)
-        limiter_of_account("https://c.example", "key")
-        gc.collect()
-        assert limiter_of_account("https://a.example", "key").statistics.granted == 0
-
-    run_in_virtual_time(main())
-
-
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -466,6 +428,11 @@ def test_is_idle_once_nothing_has_happened_for_a_period() -> None:
         await asyncio.sleep(0)
         assert not limiter.is_idle()
         (await waiting).accepted()
+        await asyncio.sleep(10.1)
+        assert limiter.is_idle()
+        assert not limiter.is_idle(60.0)
+        await asyncio.sleep(50.0)
+        assert limiter.is_idle(60.0)
 
     run_in_virtual_time(main())
 

@@ -16,7 +16,7 @@ ROOT = Path(helpcrunch_async.__file__).parent
 PACKAGE = "helpcrunch_async"
 
 FLOORS = (
-    ("_version", "unset", "checks", "errors", "strict_json"),
+    ("_version", "unset", "accounts", "checks", "errors", "strict_json"),
     ("models", "rate_limit"),
     ("grammar",),
     ("protocol", "converter", "listing", "folding", "search", "writes", "redis_limit"),
@@ -37,8 +37,9 @@ ALLOWED_ON_LOWER_FLOORS = {
     "checks": set[str](),
     "errors": set[str](),
     "strict_json": set[str](),
+    "accounts": set[str](),
     "models": {"errors"},
-    "rate_limit": {"checks", "errors"},
+    "rate_limit": {"accounts", "checks", "errors"},
     "grammar": {"checks", "models", "strict_json"},
     "protocol": {"_version", "errors", "strict_json"},
     "converter": {"errors", "models", "strict_json"},

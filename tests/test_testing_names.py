@@ -31,6 +31,7 @@ NAMES = [
     "WebhookAttempt",
     "WebhookEventName",
     "documented_customer",
+    "forget_accounts",
     "generate_customers",
     "read_customer",
     "run_in_virtual_time",

@@ -1,42 +1,74 @@
-"""The limiters of accounts: clients of one account in one event loop share one by default."""
+"""The limiters of accounts: by default the clients of one account share one, in each event loop.
+
+A closed loop leaves its limiter to the next one, so that a program that calls `asyncio.run` for each job
+has one budget, not a new one each time.
+"""
 
 import asyncio
-import hashlib
-from typing import TypeAlias
-from weakref import WeakValueDictionary
+from threading import Lock, Thread, current_thread
+from weakref import ref
 
-from attrs import define, field
+from attrs import define
 
+from helpcrunch_async.accounts import KEPT_FOR, PerAccount
 from helpcrunch_async.rate_limit.limiter import RateLimiter
-
-_Account: TypeAlias = tuple[str, bytes]
 
 
 @define(eq=False)
+class _Kept:
+    """A limiter, and whose it is."""
+
+    limiter: RateLimiter | None  # None once it is unused for long: whoever still holds it shares `held`
+    held: ref[RateLimiter]
+    loop: asyncio.AbstractEventLoop
+    thread: Thread
+
+    def is_free(self) -> bool:
+        """Return whether the running loop may have it: its own one is gone, and no other thread uses it."""
+        mine = self.thread is current_thread() or not self.thread.is_alive()
+        return self.loop.is_closed() and mine
+
+    def is_over(self) -> bool:
+        """Return whether nobody holds it any more, and it has been unused for long."""
+        if self.limiter is not None and self.limiter.is_idle(KEPT_FOR):
+            self.limiter = None
+        return self.held() is None
+
+
 class _Limiters:
-    """The limiters of one event loop.
+    """The limiters of one account: one for each loop that is open, and those that closed loops have left."""
 
-    One is kept while a client holds it, and beyond that until it has been idle for a period, so that a
-    web handler that makes a client per request does not multiply the budget.
-    """
+    def __init__(self) -> None:
+        self._kept: list[_Kept] = []
+        self._lock = Lock()
 
-    known: WeakValueDictionary[_Account, RateLimiter] = field(factory=WeakValueDictionary)
-    kept: dict[_Account, RateLimiter] = field(factory=dict)
+    def is_over(self) -> bool:
+        """Return whether none is left."""
+        with self._lock:
+            self._kept = [kept for kept in self._kept if not kept.is_over()]
+            return not self._kept
+
+    def of_running_loop(self) -> RateLimiter:
+        """Return the limiter of the running loop: its own, one that a closed loop has left, or a new one."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            own = [kept for kept in self._kept if kept.loop is loop]
+            candidates = own or [kept for kept in self._kept if kept.is_free()]
+            limiter = candidates[-1].held() if candidates else None
+            if limiter is None:
+                limiter = RateLimiter()
+            else:
+                self._kept.remove(candidates[-1])
+            self._kept.append(_Kept(limiter, ref(limiter), loop, current_thread()))
+            return limiter
 
 
-_by_loop: dict[asyncio.AbstractEventLoop, _Limiters] = {}
+_limiters = PerAccount(_Limiters)
 
 
 def limiter_of_account(base_url: str, key: str) -> RateLimiter:
-    """Give the limiter of an account in the running loop. Of the key only a digest is remembered."""
-    for loop in [loop for loop in _by_loop if loop.is_closed()]:
-        del _by_loop[loop]
-    limiters = _by_loop.setdefault(asyncio.get_running_loop(), _Limiters())
-    for account in [account for account, limiter in limiters.kept.items() if limiter.is_idle()]:
-        del limiters.kept[account]
-    account = base_url, hashlib.sha256(str.encode(key)).digest()
-    limiter = limiters.known.get(account)
-    if limiter is None:
-        limiter = limiters.known[account] = RateLimiter()
-    limiters.kept[account] = limiter
-    return limiter
+    """Return the limiter of an account in the running loop.
+
+    It is kept for an hour after its last use, and for as long as a client holds it.
+    """
+    return _limiters.of(base_url, key).of_running_loop()

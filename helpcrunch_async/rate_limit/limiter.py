@@ -158,11 +158,12 @@ class RateLimiter:
             rate=schedule.pace.rate,
         )
 
-    def is_idle(self) -> bool:
-        """Tell whether nobody has waited, used a turn or been paused for a period."""
+    def is_idle(self, seconds: float | None = None) -> bool:
+        """Return whether nobody has waited, used a turn or been paused for `seconds`, a period if None."""
         schedule, now = self._room.schedule, self._room.now()
-        paused = schedule.gate.closed and now < schedule.gate.until + self.period
-        return not (schedule.is_busy() or paused) and now - schedule.last_granted > self.period
+        seconds = self.period if seconds is None else seconds
+        paused = schedule.gate.closed and now < schedule.gate.until + seconds
+        return not (schedule.is_busy() or paused) and now - schedule.last_granted > seconds
 
     async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
         """Wait for a turn; see `Limiter.turn`."""

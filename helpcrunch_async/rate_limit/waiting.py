@@ -1,6 +1,7 @@
 """The asyncio shell around a schedule: futures for those who wait, one timer, nothing that polls."""
 
 import asyncio
+import os
 from math import inf
 
 from helpcrunch_async.rate_limit.line import Place, Priority
@@ -21,16 +22,18 @@ class WaitingRoom:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        self._offset = 0.0  # of the schedule's clock from the loop's
         self._timer: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
-        """Tell the time on the loop's clock; 0 before the first use."""
-        return 0.0 if self._loop is None else self._loop.time()
+        """Return the time on the schedule's clock, which goes on from loop to loop; 0 before any use."""
+        return 0.0 if self._loop is None else self._loop.time() + self._offset
 
     async def enter(self, priority: Priority, max_wait: float | None) -> Place:
         """Wait for a turn at the end of a lane."""
         loop = self._running_loop()
-        now = loop.time()
+        now = self.now()
         place = self.schedule.admit(now, priority)
         if place is None:
             place = self.schedule.arrive(now, priority)
@@ -41,7 +44,7 @@ class WaitingRoom:
         """Wait for another turn at the same place."""
         loop = self._running_loop()
         place.returning = True
-        self.schedule.join(loop.time(), place)
+        self.schedule.join(self.now(), place)
         await self._wait(loop, place, max_wait)
 
     def accepted(self, place: Place) -> None:
@@ -65,7 +68,7 @@ class WaitingRoom:
 
     async def _wait(self, loop: asyncio.AbstractEventLoop, place: Place, max_wait: float | None) -> None:
         """Stand in line with a place that has just joined it."""
-        now = loop.time()
+        now = self.now()
         self._pump(now)
         if place.grant is not None:
             return
@@ -77,7 +80,7 @@ class WaitingRoom:
                 raise TurnRefusedError(expected)
         place.waiter = loop.create_future()
         self._refuse_if_hopeless(now)
-        give_up = None if max_wait is None else loop.call_at(now + max_wait, self._refuse, place)
+        give_up = None if max_wait is None else loop.call_later(max_wait, self._refuse, place)
         served = False
         try:
             await place.waiter
@@ -127,7 +130,7 @@ class WaitingRoom:
 
     def _set_timer(self) -> None:
         """Keep one timer, and none when nobody waits. One that fires early does no harm."""
-        wake, timer = self._wake(), self._timer
+        wake, timer = self._wake() - self._offset, self._timer
         if timer is not None:
             if timer.when() <= wake < inf:
                 return
@@ -153,10 +156,16 @@ class WaitingRoom:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            if self._loop is not None:
-                if not self._loop.is_closed() and self.schedule.is_busy():
-                    raise RuntimeError("this rate limiter is in use on another event loop")
-                self.schedule.forget_callers()
-            self._timer = None
-            self._loop = loop
+            self._move_to(loop)
         return loop
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on in another loop. What the last one had sent counts, whoever waited there is forgotten."""
+        last, pid = self._loop, os.getpid()
+        if last is not None:
+            # a loop that was open when this process was forked runs in another one
+            if not last.is_closed() and self._pid == pid and self.schedule.is_busy():
+                raise RuntimeError("this rate limiter is in use on another event loop")
+            self.schedule.forget_callers()
+            self._offset += last.time() - loop.time()
+        self._loop, self._pid, self._timer = loop, pid, None

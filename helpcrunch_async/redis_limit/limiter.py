@@ -1,5 +1,6 @@
 """The rate limiter whose budget is shared by many processes."""
 
+import os
 import random as random_module
 from collections.abc import Callable
 from types import TracebackType
@@ -70,11 +71,27 @@ class RedisRateLimiter:
             raise ValueError("on_error='local' needs expected_processes, to know the share of each")
         connect = _connector(redis, self.key, timeout)
         share = max(1, self.limit // (expected_processes or 1))
-        schedule = SharedSchedule(self.limit, self.period, share, random)
-        self._room = SharedRoom(schedule, connect, key=self.key, on_error=on_error)
+
+        def make_room() -> SharedRoom:
+            schedule = SharedSchedule(self.limit, self.period, share, random)
+            return SharedRoom(schedule, connect, key=self.key, on_error=on_error)
+
+        self._make_room = make_room
+        self._room_of: tuple[int, SharedRoom] | None = None  # and of which process it is
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(limit={self.limit}, period={self.period:g}, key={self.key!r})"
+
+    @property
+    def _room(self) -> SharedRoom:
+        """What this process knows of the budget, and what it is called there.
+
+        Made at its first use, anew in a forked process: the turns and the reports of the parent are its own.
+        """
+        pid = os.getpid()
+        if self._room_of is None or self._room_of[0] != pid:
+            self._room_of = pid, self._make_room()
+        return self._room_of[1]
 
     @property
     def paces(self) -> bool:

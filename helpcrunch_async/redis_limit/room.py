@@ -75,7 +75,7 @@ class SharedRoom(WaitingRoom):
         elif self._asker is None:
             self._ask_soon()
         if max_wait is not None:
-            self._unchecked[place] = loop.time() + max_wait
+            self._unchecked[place] = self.now() + max_wait
         try:
             await super()._wait(loop, place, max_wait)
         finally:
@@ -141,7 +141,7 @@ class SharedRoom(WaitingRoom):
     async def _nudged(self, until: float) -> bool:
         """Sleep until then, or until there is something new to ask; tells which."""
         try:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(until - self._offset):
                 await self._nudge.wait()
         except TimeoutError:
             return False

@@ -10,6 +10,7 @@ async with FakeHelpCrunch(rate_rule=FixedWindow(120, 60.0)) as server:
 
 from helpcrunch_async.testing.answers import Spelling
 from helpcrunch_async.testing.behaviour import Behaviour
+from helpcrunch_async.testing.between_tests import forget_accounts
 from helpcrunch_async.testing.customers import CustomerRow, read_customer, write_customer
 from helpcrunch_async.testing.faults import Fault
 from helpcrunch_async.testing.generation import documented_customer, generate_customers
@@ -56,6 +57,7 @@ __all__ = [
     "WebhookAttempt",
     "WebhookEventName",
     "documented_customer",
+    "forget_accounts",
     "generate_customers",
     "read_customer",
     "run_in_virtual_time",
