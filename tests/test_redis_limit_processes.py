@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forks import run_forking
 
 from helpcrunch_async.redis_limit import RedisRateLimiter
 from helpcrunch_async.testing import FakeHelpCrunch, RollingLog
@@ -190,3 +192,50 @@ async def test_a_process_is_killed_with_the_probe(crew: Crew, redis_server: Any)
             await prober.kill()
             await turn.again()
         turn.accepted()
+
+
+FORKED = """
+import json, multiprocessing
+from helpcrunch_async import TurnRefusedError
+from helpcrunch_async.redis_limit import RedisRateLimiter
+
+limiter = RedisRateLimiter(sys.argv[1], 20, 60.0, timeout=10.0)  # in the parent, as preloading does
+
+async def take(turns):
+    taken = 0
+    try:
+        for _ in range(turns):
+            (await limiter.turn(max_wait=1.0)).accepted()
+            taken += 1
+    except TurnRefusedError:
+        pass
+    return taken
+
+def work(_=None):
+    return asyncio.run(take(15)), os.getpid(), limiter._room.schedule.process
+
+async def fork():
+    return in_child(work)
+
+used = int(sys.argv[2])
+results = [(asyncio.run(take(used)), os.getpid(), limiter._room.schedule.process)] if used else []
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    results += pool.map(work, range(3), chunksize=1)
+results.append(eval(in_child(work)))
+results.append(eval(asyncio.run(fork())))
+results.append((0, os.getpid(), limiter._room.schedule.process))
+print(json.dumps([results, limiter.statistics.granted]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks there")
+@pytest.mark.parametrize("used", [0, 3], ids=["unused", "used before"])
+async def test_forked_processes_are_told_apart(redis_server: Any, used: int) -> None:
+    """Workers of a pool, forked after the limiter was made or used, keep to the limit together."""
+    [said] = await asyncio.to_thread(run_forking, FORKED, redis_server.url, str(used))
+    results, granted_in_parent = json.loads(said)
+    assert granted_in_parent == used
+    assert sum(taken for taken, _, _ in results) <= 20
+    pids, names = {pid for _, pid, _ in results}, {name for _, _, name in results}
+    assert len(pids) == len(names) == len({(pid, name) for _, pid, name in results})
+    assert len(pids) >= 4

@@ -27,7 +27,9 @@ class RedisRateLimiter:
 
     Nothing is connected before the first call. The connection of a URL is given up after some idle
     seconds, and by `aclose` or the end of `async with`; a client that is passed in stays open. One instance
-    belongs to one event loop at a time, and may move to another one once nobody uses it.
+    belongs to one event loop at a time, and may move to another one once nobody uses it. It may be made, and
+    used, before a fork; a client that is passed in must not have been used by then, since redis-py shares
+    its connections with the child.
 
     Args:
         redis: the URL of a Redis or Valkey (5.0 or newer), or a `redis.asyncio` client.
