@@ -19,7 +19,7 @@ from tables import Table, at_most, spread
 from helpcrunch_async import Customer, CustomValue, Device, Location, Tag, from_dict
 
 LIBRARIES: Final = ("attrs", "cattrs", "pydantic", "orjson")
-_TARGET: Final = 1.6
+_TARGET: Final = 2.3
 
 
 def by_hand(row: Mapping[str, Any]) -> Customer:
@@ -147,7 +147,7 @@ def run(*, quick: bool) -> list[Table]:
         Table(
             f"One customer of {len(body):,} bytes, from the decoded dict",
             f"Ratio to the first row, median of {rounds} interleaved rounds (least-greatest), and the best "
-            "time. Ours checks every type, takes every documented spelling and keeps unknown fields; the "
+            "time. Ours checks every type, takes every documented spelling and keeps what does not fit; the "
             "first row does none of that, cattrs by default turns anything into a string, pydantic checks "
             "and coerces. The results of the first three rows compare equal.",
             ["", "ratio", "best", "target"],

@@ -17,12 +17,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from helpcrunch_async import (
+    Customer,
     DeadlineExceededError,
     HelpCrunchClient,
     HelpCrunchError,
     NotFoundError,
     RateLimitError,
-    to_dict,
 )
 
 LARGEST_ID: Final = 2**63 - 1
@@ -34,6 +34,13 @@ class Wanted(BaseModel):
     """The body of a look-up."""
 
     ids: list[Annotated[int, Field(gt=0, le=LARGEST_ID)]] = Field(max_length=1_000)
+
+
+class Found(BaseModel):
+    """What a look-up found; the models of the library stand in ours as they are."""
+
+    customers: list[Customer] = []
+    missing: list[int] = []
 
 
 def client_of(request: Request) -> HelpCrunchClient:
@@ -76,21 +83,20 @@ def make_app(new_client: Callable[[], HelpCrunchClient] = HelpCrunchClient) -> F
         return answer_to(error)
 
     @app.get("/customers/{customer_id}")
-    async def get_customer(customer_id: Id, client: Client) -> dict[str, Any]:
-        return to_dict(await client.get_customer(customer_id))
+    async def get_customer(customer_id: Id, client: Client) -> Customer:
+        return await client.get_customer(customer_id)
 
     @app.post("/customers/lookup")
-    async def look_up(wanted: Wanted, client: Client) -> dict[str, Any]:
+    async def look_up(wanted: Wanted, client: Client) -> Found:
         outcomes = await client.get_customers(wanted.ids, return_exceptions=True)
-        found: list[dict[str, Any]] = []
-        missing: list[int] = []
+        found = Found()
         for customer_id, outcome in zip(wanted.ids, outcomes, strict=True):
             if isinstance(outcome, NotFoundError):
-                missing.append(customer_id)
+                found.missing.append(customer_id)
             elif isinstance(outcome, HelpCrunchError):
                 raise outcome
             else:
-                found.append(to_dict(outcome))
-        return {"customers": found, "missing": missing}
+                found.customers.append(outcome)
+        return found
 
     return app

@@ -13,7 +13,6 @@ from helpcrunch_async import (
     UNLIMITED,
     AuthenticationError,
     Customer,
-    DecodeError,
     HelpCrunchError,
     Limiter,
     Lookup,

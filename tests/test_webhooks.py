@@ -517,7 +517,7 @@ def test_moments_in_every_spelling(moment: object) -> None:
     assert moments == {datetime(2021, 12, 7, 18, 13, 20, tzinfo=UTC)}
 
 
-UNFIT_DATA = [
+UNFIT_DATA: list[tuple[object, str]] = [
     (None, "null"),
     ([], "a list"),
     (7, "an integer"),
