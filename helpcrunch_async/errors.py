@@ -115,7 +115,7 @@ class DecodeError(HelpCrunchError):
     status: int | None = None
     content_type: str | None = None
     snippet: str | None = None
-    page: Any = field(default=None, init=False)
+    page: Any = field(default=None, init=False, repr=False)
 
 
 @define(slots=False, eq=False, repr=False, str=False)
