@@ -118,7 +118,7 @@ def test_ids_from_a_column_of_a_csv(run: Run, tmp_path: Path, content: str, colu
     ("content", "arguments", "said"),
     [
         ("id,name\n7,Ada\n", ["--column", "ids"], "ids.csv: no column 'ids'; there are id, name"),
-        ("", ["--column", "id"], "ids.csv: no column 'id': it is empty"),
+        ("", ["--column", "id"], "ids.csv: no column 'id'; it is empty"),
         ("id\n7\nAda\n", ["--column", "id"], "ids.csv, line 3: not a customer id: Ada"),
         (
             "id,name\n7,Ada\n",

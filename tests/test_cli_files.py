@@ -15,9 +15,11 @@ pytest.importorskip("typer")
 pytest.importorskip("rich")
 
 from helpcrunch_async import Agent, Chat, Customer, Location, Message, Tag, from_dict
+from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.cells import PATHS, cells_of, names_of
+from helpcrunch_async.cli.files.ids import IdParser
 from helpcrunch_async.cli.files.layouts import CsvLayout, Format, JsonLayout, layout_of
-from helpcrunch_async.cli.files.splitting import Splitter
+from helpcrunch_async.cli.files.lines import LONGEST_RECORD, Lines, RecordTooLongError, csv_records
 
 MODELS = (Customer, Chat, Message)
 
@@ -110,6 +112,10 @@ def test_cells_are_harmless(text: str, expected: str) -> None:
     assert cells_by_name(Customer(7, name=text))["name"] == expected
 
 
+def pieces_of(content: bytes, size: int) -> list[bytes]:
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
 @given(st.text(), st.text())
 def test_csv_reads_back(name: str, notes: str) -> None:
     """Whatever customers wrote, a record is one record, and its id is found."""
@@ -117,27 +123,131 @@ def test_csv_reads_back(name: str, notes: str) -> None:
     record = layout.line(Customer(7, name=name, notes=notes))
     (cells,) = csv.reader(StringIO(record.decode(), newline=""), strict=True)
     assert len(cells) == len(PATHS[Customer])
-    assert layout.id_of(record[:-1]) == 7
+    for size in (1, 7, len(record)):
+        lines = Lines(pieces_of(layout.header + record, size), longest=LONGEST_RECORD)
+        assert list(layout.ids_in(lines)) == [None, 7]
     for end in range(1, len(record) - 1):
         assert layout.is_torn(record[:end]), end
 
 
-@given(st.lists(st.text(alphabet='a",\n;', max_size=8), min_size=1, max_size=8), st.data())
-def test_records_are_the_same_however_bytes_come(cells: list[str], data: st.DataObject) -> None:
-    """Cut anywhere, also between a quote and the line end behind it."""
+CELLS = st.text(alphabet='a",;\t\n\r é\u2028\x85\x1c\ufeff', max_size=6)
+
+
+@given(
+    st.lists(st.tuples(CELLS, st.integers(1, 10**18 - 1), CELLS), min_size=1, max_size=8),
+    st.tuples(CELLS, CELLS),
+    st.sampled_from(",;\t"),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.data(),
+)
+def test_ids_of_any_csv_are_read_back(  # noqa: PLR0917 - hypothesis gives them by position
+    rows: list[tuple[str, int, str]],
+    names: tuple[str, str],
+    delimiter: str,
+    line_end: str,
+    has_mark: bool,  # noqa: FBT001 - the same
+    data: st.DataObject,
+) -> None:
+    """All of them and no other, wherever the pieces are cut, whatever stands in the other cells."""
     text = StringIO(newline="")
-    for cell in cells:
-        csv.writer(text, lineterminator="\n").writerow([cell, "x"])
-    content = text.getvalue().encode()
-    splitter = Splitter(quoted=True)
-    records: list[bytes] = []
-    while content:
-        size = data.draw(st.integers(1, len(content)))
-        records += splitter.feed(content[:size])
-        content = content[size:]
-    assert splitter.rest == b""
-    read = [next(csv.reader(StringIO(record.decode(), newline="")))[0] for record in records]
-    assert read == cells
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+    writer.writerows([(names[0], "id", names[1]), *rows])
+    content = (b"\xef\xbb\xbf" if has_mark else b"") + text.getvalue().encode()
+    pieces = pieces_of(content, data.draw(st.integers(1, len(content)), "size of a piece"))
+    assert list(IdParser(pieces, "ids", "customer", "id")) == [row[1] for row in rows]
+
+
+@given(st.lists(st.text(alphabet='1",\n\r ;a', max_size=12), max_size=40), st.integers(1, 64))
+def test_pieces_change_nothing(lines: list[str], size: int) -> None:
+    """Ids and complaints of the most broken CSV are those of the whole of it."""
+
+    def read(pieces: list[bytes]) -> tuple[list[int], str]:
+        found = []
+        try:
+            for each in IdParser(pieces, "ids", "customer", "id"):
+                found.append(each)  # noqa: PERF402 - what came before a problem counts
+        except CommandError as error:
+            return found, str(error)
+        return found, ""
+
+    content = "\n".join(["id,x", *lines]).encode()
+    assert read(pieces_of(content, size)) == read([content])
+
+
+def test_an_inch_mark_loses_no_id() -> None:
+    """A quote inside of a cell is a character like others, also where a piece ends."""
+    content = b'id,product\n1000001,12" pipe\n' + b"".join(b"%d,pipe\n" % each for each in range(1, 11_001))
+    parser = IdParser(pieces_of(content, 65_536), "ids.csv", "customer", "id")
+    assert list(parser) == [1_000_001, *range(1, 11_001)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            'id,product\n1,pipe\n2,"12 pipe\n' + "3,pipe\n" * 11_000,
+            "ids.csv, line 3: a record of more than 100 lines; is a quote never closed there?",
+        ),
+        (
+            'id,product\n1,pipe\n2,"12 pipe\n3,pipe\n',
+            "ids.csv, line 3: not CSV: unexpected end of data; is a quote never closed there?",
+        ),
+        ('id,product\n1,pipe\n2,"12" pipe\n3,pipe\n', "ids.csv, line 3: not CSV: ',' expected after '\"'"),
+        ('product,id\n"a\nb",1\n\n"c\r\nd\re",2\nf,x\n', "ids.csv, line 8: not a customer id: x"),
+        ('"id\n1\n2', "ids.csv, line 1: not CSV: unexpected end of data; is a quote never closed there?"),
+        ("name,product\n1,2\n", "ids.csv: no column 'id'; there are name, product"),
+        ("name\tproduct\n1\t2\n", "ids.csv: no column 'id'; there are name, product"),
+        ("", "ids.csv: no column 'id'; it is empty"),
+        ("id,name\n,Ada\n", "ids.csv has no customer ids in it"),
+    ],
+    ids=["open, long", "open, short", "closed inside", "cells of several lines", "header", *"abcd"],
+)
+@pytest.mark.parametrize("size", [1, 7, 65_536])
+def test_a_csv_that_is_none_is_named_by_its_line(content: str, said: str, size: int) -> None:
+    """That with which the record begins: the one after it may be many lines away."""
+    with pytest.raises(CommandError) as raised:
+        list(IdParser(pieces_of(content.encode(), size), "ids.csv", "customer", "id"))
+    assert str(raised.value) == said
+    assert raised.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32"])
+@pytest.mark.parametrize("column", [None, "id"])
+def test_an_encoding_that_is_not_read_is_named(encoding: str, column: str | None) -> None:
+    """With the program that converts it, under which it reads."""
+    content = "id\n1\n2\n".encode(encoding)
+    with pytest.raises(CommandError) as raised:
+        list(IdParser(pieces_of(content, 3), "ids.csv", "customer", column))
+    assert str(raised.value) == (
+        f"ids.csv is {encoding}: save it as UTF-8, or convert it with iconv -f {encoding} -t UTF-8"
+    )
+
+
+def test_reading_csv_leaves_the_limit_of_cells_to_others() -> None:
+    """It is one for the whole process; ours has to hold for our own rows only."""
+    before = csv.field_size_limit()
+    row = b'1,"%s"\n' % (b"x" * 2 * before)
+    records = csv_records(Lines([row, row], longest=LONGEST_RECORD))
+    assert len(next(records)[1]) == 2 * before
+    assert csv.field_size_limit() == before
+
+
+def test_a_record_is_bounded_in_lines_and_bytes() -> None:
+    """Whoever reads one gets no further than that."""
+    lines = Lines([b"12345\n12345\n", b"123456"], longest=10, most=2)
+    assert next(lines) == b"12345\n"
+    with pytest.raises(RecordTooLongError, match="10 bytes"):
+        next(lines)
+    lines.take_back()
+    lines.begin()
+    assert [next(lines), lines.number, lines.size] == [b"12345\n", 1, 6]
+    lines = Lines([b"1\n2\n3"], longest=10, most=2)
+    assert [next(lines), next(lines)] == [b"1\n", b"2\n"]
+    with pytest.raises(RecordTooLongError, match="2 lines"):
+        next(lines)
+    with pytest.raises(RecordTooLongError, match="10 bytes"):
+        next(Lines([b"12345"] * 10_000_000, longest=10))
 
 
 @pytest.mark.parametrize(

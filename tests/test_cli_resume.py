@@ -142,7 +142,7 @@ def test_a_file_of_something_else_is_left_alone(
     outcome = run("fetch", "--ids", write_ids(tmp_path / "ids", *ONCE), "--out", out)
     assert outcome.code == 2
     (complaint,) = outcome.complaints
-    assert complaint.startswith(f"{out}, record ")
+    assert complaint.startswith(f"{out}, line ")
     assert complaint.endswith("not what this command writes: write elsewhere, or --overwrite the file")
     assert out.read_bytes() == content
     assert server.requests == []

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.line_file import LineFile
-from helpcrunch_async.cli.files.splitting import Splitter
+from helpcrunch_async.cli.files.lines import LONGEST_RECORD, Lines, RecordTooLongError
 from helpcrunch_async.cli.reasons import is_final, reason_of
 from helpcrunch_async.cli.text import json_line
 from helpcrunch_async.errors import HelpCrunchError
@@ -75,28 +75,32 @@ class Failures:
 
     def _read(self) -> None:
         """Read what is there, and mend its end."""
-        splitter = Splitter(quoted=False)
-        size = 0
-        for chunk in self._lines.chunks():
-            for line in splitter.feed(chunk):
-                self._take(line)
-                size += len(line) + 1
-        rest = splitter.rest
-        if rest and not rest.startswith(b"{"):
-            self._take(rest)  # which complains
-        self._lines.cut(size)  # what half a line is about is asked for again
+        lines = Lines(self._lines.chunks(), longest=LONGEST_RECORD)
+        whole = 0
+        try:
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self._take(line)
+                    whole = lines.size
+                elif not line.startswith(b"{"):
+                    self._take(line)  # which complains
+                lines.begin()
+        except RecordTooLongError:
+            raise self._not_failures() from None
+        self._lines.cut(whole)  # what half a line is about is asked for again
 
     def _take(self, line: bytes) -> None:
         failure = _failure_in(line)
         if failure is None:
-            raise CommandError(
-                f"{self._lines.name} is not a file of failures: write them elsewhere, or --overwrite it",
-                ExitCode.USAGE,
-            )
+            raise self._not_failures()
         row_id, code = failure
         if row_id in self.codes:
             self._is_outdated = True
         self.codes[row_id] = intern(code)
+
+    def _not_failures(self) -> CommandError:
+        line = f"{self._lines.name} is not a file of failures: write them elsewhere, or --overwrite it"
+        return CommandError(line, ExitCode.USAGE)
 
     def _tidy(self) -> None:
         """Leave the last word on each id in the file, and nothing on those that were found after all."""

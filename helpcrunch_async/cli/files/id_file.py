@@ -4,7 +4,7 @@ import asyncio
 import io
 import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from os import fstat, strerror
 from os.path import samestat
@@ -15,7 +15,7 @@ from typing import Final, Self
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.ids import IdParser
 
-_CHUNK: Final = 65_536  # bytes; some eight thousand ids
+_PIECE: Final = 65_536  # bytes; some eight thousand ids
 
 
 class IdFile:
@@ -27,7 +27,8 @@ class IdFile:
         what: what the ids are of.
 
     Raises:
-        CommandError: when entered or read, if it cannot be read or something in it is no id.
+        CommandError: when entered or read, if it cannot be read, something in it is no id, or
+            there is not one id.
     """
 
     def __init__(self, path: Path, column: str | None = None, what: str = "customer") -> None:
@@ -71,63 +72,104 @@ class IdFile:
         """
         if not self._is_regular:
             return None
-        file, parser, count = self._opened(), self._parser(), 0
+        file = self._opened()
         try:
             start = file.tell()
-            while chunk := file.read(_CHUNK):
-                count += sum(1 for _ in parser.feed(chunk))
-            count += sum(1 for _ in parser.finish())
+            count = sum(1 for _ in self._parse(self._pieces()))
             file.seek(start)
         except OSError as error:
             raise self._unreadable(error) from None
         return count
 
     async def __aiter__(self) -> AsyncIterator[int]:
-        parser = self._parser()
-        while chunk := await self._read():
-            for each in parser.feed(chunk):
+        if self._is_regular:
+            for each in self._parse(self._pieces()):
                 yield each
-            # a last line without its end comes at once, or it would miss the request of those before it
-            if self._is_regular and len(chunk) < _CHUNK:
-                break
-        for each in parser.finish():
-            yield each
+            return
+        with _Reader(self._parse, self._pieces()) as reader:
+            while ids := await reader.more():
+                for each in ids:
+                    yield each
 
-    def _parser(self) -> IdParser:
-        return IdParser(self._name, self._what, self._column)
+    def _parse(self, pieces: Iterator[bytes]) -> Iterator[int]:
+        return iter(IdParser(pieces, self._name, self._what, self._column))
 
     def _opened(self) -> io.FileIO:
         assert self._file is not None
         return self._file
 
-    async def _read(self) -> bytes:
-        """Read what there is, in a thread: a pipe may have nothing to say for long.
-
-        A daemon, since nobody waits for it when the command is interrupted.
-        """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytes] = loop.create_future()
-
-        def deliver(chunk: bytes, error: OSError | None) -> None:
-            if answer.done():
-                return
-            if error is None:
-                answer.set_result(chunk)
-            else:
-                answer.set_exception(self._unreadable(error))
-
-        def read() -> None:
-            chunk, problem = b"", None
-            try:
-                chunk = self._opened().read(_CHUNK) or b""
-            except OSError as error:
-                problem = error
-            with suppress(RuntimeError):  # the loop is closed: the command has ended meanwhile
-                loop.call_soon_threadsafe(deliver, chunk, problem)
-
-        threading.Thread(target=read, name="ids", daemon=True).start()
-        return await answer
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            while piece := self._opened().read(_PIECE):
+                yield piece
+        except OSError as error:
+            raise self._unreadable(error) from None
 
     def _unreadable(self, error: OSError) -> CommandError:
         reason = strerror(error.errno) if error.errno else str(error)
         return CommandError(f"cannot read {self._name}: {reason}", ExitCode.USAGE)
+
+
+class _Reader:
+    """Reads ids in a thread: a pipe may have nothing to say for long.
+
+    Args:
+        parse: makes ids of bytes.
+        pieces: the bytes; the next ones are awaited when all ids of those before are taken.
+    """
+
+    def __init__(self, parse: Callable[[Iterator[bytes]], Iterator[int]], pieces: Iterator[bytes]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ids: asyncio.Queue[list[int] | Exception] = asyncio.Queue()
+        self._parse = parse
+        self._pieces = pieces
+        self._found: list[int] = []
+        self._wanted = threading.Semaphore(0)
+        self._is_closed = False
+        # a daemon: nobody waits for it when the command is interrupted
+        self._thread = threading.Thread(target=self._read, name="ids", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._is_closed = True
+        self._wanted.release()
+
+    async def more(self) -> list[int]:
+        """Wait for more ids; none are left when there are none."""
+        self._wanted.release()
+        ids = await self._ids.get()
+        if isinstance(ids, Exception):
+            raise ids
+        return ids
+
+    def _read(self) -> None:
+        problem: Exception | None = None
+        self._wanted.acquire()
+        try:
+            for each in self._parse(self._pieces_when_wanted()):
+                self._found.append(each)
+        except Exception as error:  # noqa: BLE001 - raised where the ids are awaited
+            problem = error
+        self._hand_over()
+        self._put(problem or [])
+
+    def _pieces_when_wanted(self) -> Iterator[bytes]:
+        while not self._is_closed and (piece := next(self._pieces, b"")):
+            yield piece
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Hand over what was found, and wait until more is wanted."""
+        if self._found:
+            found, self._found = self._found, []
+            self._put(found)
+            self._wanted.acquire()
+
+    def _put(self, ids: list[int] | Exception) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the command has ended meanwhile
+            self._loop.call_soon_threadsafe(self._ids.put_nowait, ids)

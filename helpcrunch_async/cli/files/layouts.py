@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from helpcrunch_async.cli.files.cells import cells_of, names_of
 from helpcrunch_async.cli.files.ids import read_id
+from helpcrunch_async.cli.files.lines import Lines, csv_records
 from helpcrunch_async.cli.text import json_line
 from helpcrunch_async.converter import to_dict
 
@@ -22,10 +23,8 @@ class Format(StrEnum):
 
 
 class Layout(Protocol):
-    """Writes rows of one kind, and finds in lines that were written what they are about."""
+    """Writes rows of one kind, and finds in what was written which rows they are."""
 
-    quoted: bool
-    """Whether line ends may stand between quotes."""
     header: bytes
     """The first line of a file, with its end."""
 
@@ -33,8 +32,13 @@ class Layout(Protocol):
         """Write a model as one record, with its end."""
         ...
 
-    def id_of(self, record: bytes) -> int | None:
-        """Read the id in a whole record; None when the record is not one of these."""
+    def ids_in(self, lines: Lines) -> Iterator[int | None]:
+        """Give the id of each record, or None for the header; `lines.record` has the lines of it.
+
+        Raises:
+            ValueError: a record is not one of these.
+            csv.Error: the same.
+        """
         ...
 
     def is_torn(self, rest: bytes) -> bool:
@@ -51,21 +55,17 @@ def layout_of(model: type, path: Path, given: Format | None) -> Layout:
 class JsonLayout:
     """JSON lines, spelt as the API spells them: nothing is left out."""
 
-    quoted = False
     header: bytes = b""
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one line."""
         return json_line(to_dict(instance))
 
-    def id_of(self, record: bytes) -> int | None:
-        """Read the id of an object."""
-        try:
-            row = json.loads(record)
-        except (ValueError, RecursionError):
-            return None
-        number = row.get("id") if isinstance(row, dict) else None
-        return number if type(number) is int else None
+    def ids_in(self, lines: Lines) -> Iterator[int | None]:
+        """Give the id of each object; the last one may lack its line end."""
+        for line in lines:
+            yield _id_of(line)
+            lines.begin()
 
     def is_torn(self, rest: bytes) -> bool:
         """Tell whether it begins as our objects do."""
@@ -73,27 +73,41 @@ class JsonLayout:
         return rest.startswith(beginning) or beginning.startswith(rest)
 
 
+def _id_of(line: bytes) -> int:
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    number = row.get("id") if isinstance(row, dict) else None
+    if type(number) is not int:
+        raise ValueError("no id")
+    return number
+
+
 class CsvLayout:
     """CSV as spreadsheets read it: a header, nested fields flattened, formulas defused."""
 
-    quoted = True
-
     def __init__(self, model: type) -> None:
-        names = names_of(model)
-        self.header: bytes = _csv_line(names)
-        self._width = len(names)
+        self._names = names_of(model)
+        self.header: bytes = _csv_line(self._names)
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one record."""
         return _csv_line(cells_of(instance))
 
-    def id_of(self, record: bytes) -> int | None:
-        """Read the first cell, if there are as many as there should be."""
-        try:
-            cells = next(csv.reader(StringIO(record.decode(), newline=""), strict=True), [])
-        except (ValueError, csv.Error):
-            return None
-        return read_id(cells[0].encode()) if len(cells) == self._width else None
+    def ids_in(self, lines: Lines) -> Iterator[int | None]:
+        """Give the first cell of each record; the last one may be half a cell unless a line end follows."""
+        is_header = True
+        for cells in csv_records(lines):
+            if not lines.record[-1].endswith(b"\n"):
+                raise ValueError("no line end")
+            if cells == self._names and is_header:
+                yield None
+            elif is_header or len(cells) != len(self._names) or not (number := read_id(cells[0].encode())):
+                raise ValueError("not a row of this table")
+            else:
+                yield number
+            is_header = False
 
     def is_torn(self, rest: bytes) -> bool:
         """Tell whether it begins with an id, or as the header does."""

@@ -1,15 +1,14 @@
 """A file of rows that goes on where an earlier run stopped, wherever that was."""
 
+import csv
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.layouts import Layout
 from helpcrunch_async.cli.files.line_file import LineFile
-from helpcrunch_async.cli.files.splitting import Splitter
-
-_LONGEST_ROW: Final = 1 << 20  # bytes; what is longer was not torn off one row
+from helpcrunch_async.cli.files.lines import LONGEST_RECORD, Lines
 
 
 class RowFile:
@@ -65,45 +64,35 @@ class RowFile:
         self._lines.write(self._layout.line(instance))
 
 
-def ids_in(lines: LineFile, layout: Layout) -> set[int]:
+def ids_in(file: LineFile, layout: Layout) -> set[int]:
     """Give the ids of all rows in a file, and mend its end: a killed run may have left half a line there.
 
     Raises:
         CommandError: something in it is not ours; then nothing is changed.
     """
     ids: set[int] = set()
-    splitter = Splitter(quoted=layout.quoted)
-    size = number = 0
-    for chunk in lines.chunks():
-        for record in splitter.feed(chunk):
-            number += 1
-            size += len(record) + 1
-            if number == 1 and layout.header:
-                if record + b"\n" != layout.header:
-                    raise _not_ours(lines, number)
-                continue
-            row_id = layout.id_of(record)
-            if row_id is None:
-                raise _not_ours(lines, number)
+    lines = Lines(file.chunks(), longest=LONGEST_RECORD)
+    rows = layout.ids_in(lines)
+    whole, has_end = 0, True
+    while True:
+        try:
+            row_id = next(rows)
+        except StopIteration:
+            break
+        except (ValueError, csv.Error):
+            # half a row has no end, or an open quote, whose cell goes on to the end of the file
+            is_last = lines.is_exhausted or not lines.record[-1].endswith(b"\n")
+            if is_last and layout.is_torn(lines.record[0]):
+                file.cut(whole)
+                return ids
+            raise CommandError(
+                f"{file.name}, line {lines.first_number}: not what this command writes: write elsewhere, "
+                "or --overwrite the file",
+                ExitCode.USAGE,
+            ) from None
+        if row_id is not None:
             ids.add(row_id)
-    rest = splitter.rest
-    if not rest:
-        return ids
-    if len(rest) > _LONGEST_ROW:
-        raise _not_ours(lines, number + 1)
-    if not layout.quoted and (row_id := layout.id_of(rest)) is not None:
-        ids.add(row_id)  # whole but for its end
-        lines.end_line()
-    elif layout.is_torn(rest):
-        lines.cut(size)
-    else:
-        raise _not_ours(lines, number + 1)
+        whole, has_end = lines.size, lines.record[-1].endswith(b"\n")
+    if not has_end:
+        file.end_line()
     return ids
-
-
-def _not_ours(lines: LineFile, number: int) -> CommandError:
-    return CommandError(
-        f"{lines.name}, record {number}: not what this command writes: write elsewhere, "
-        "or --overwrite the file",
-        ExitCode.USAGE,
-    )
