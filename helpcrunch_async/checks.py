@@ -3,25 +3,35 @@
 import re
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Final
+from operator import index
+from typing import Any, Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
+def _integer(value: Any) -> int | None:
+    """Return an int for whatever is one, such as an integer of numpy; a bool is none."""
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:
+        return None
+
+
 def check_count(name: str, value: object, *, least: int = 1) -> int:
-    """Take a whole number.
+    """Return a whole number as an int.
 
     Raises:
-        TypeError: it is not an int (a bool is none).
+        TypeError: it is no integer (a bool is none).
         ValueError: it is below `least`.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    number = _integer(value)
+    if number is None:
         raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} is at least {least}, not {value}")
-    return value
+    if number < least:
+        raise ValueError(f"{name} is at least {least}, not {number}")
+    return number
 
 
 def check_seconds(name: str, value: object, *, above_zero: bool = False) -> float:
@@ -50,17 +60,18 @@ def check_flag(name: str, value: object) -> bool:
 
 
 def check_id(value: object, what: str = "customer_id") -> int:
-    """Take an id: a positive int, and nothing that merely looks like one.
+    """Return an id as an int: a positive integer, and nothing that merely looks like one.
 
     Raises:
-        TypeError: it is not an int (bool, float and str included).
+        TypeError: it is no integer (bool, float and str included).
         ValueError: it is zero or negative.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    number = _integer(value)
+    if number is None:
         raise TypeError(f"{what} is a positive int, not {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{what} is a positive int, not {value}")
-    return value
+    if number < 1:
+        raise ValueError(f"{what} is a positive int, not {number}")
+    return number
 
 
 def check_str(what: str, text: object) -> str:

@@ -319,7 +319,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-customer-v1
         """
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         if self._coalesce:
             return await self._get_folded(customer_id)
         return structure_one(await self._send(GET_CUSTOMER.request(customer_id), self._options), Customer)
@@ -557,7 +557,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/update-customer-v1 (PATCH)
         """
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         return await self._one(UPDATE_CUSTOMER.request(customer_id, body=changes_body(fields)), Customer)
 
     async def replace_customer(self, customer_id: int, **fields: Unpack[CustomerFields]) -> Customer:
@@ -580,7 +580,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/update-customer-v1 (PUT)
         """
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         body = whole_customer_body(fields)
         return await self._one(REPLACE_CUSTOMER.request(customer_id, body=body), Customer)
 
@@ -628,7 +628,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/delete-customer-v1
         """
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         await self._send(DELETE_CUSTOMER.request(customer_id), self._options)
 
     async def tag_customer(self, customer_id: int, tags: Iterable[str | Tag]) -> Customer:
@@ -646,7 +646,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/tag-customer-v1
         """
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         return await self._one(TAG_CUSTOMER.request(customer_id, body=some_tags(tags)), Customer)
 
     async def untag_customer(self, customer_id: int, tags: Iterable[str | Tag]) -> Customer:
@@ -665,7 +665,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/untag-customer-v1
         """
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         body = some_tags(tags, with_colors=False)
         return await self._one(UNTAG_CUSTOMER.request(customer_id, body=body), Customer)
 
@@ -943,7 +943,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-messages-v1
         """
-        check_id(chat_id, "chat_id")
+        chat_id = check_id(chat_id, "chat_id")
         return self._list(LIST_MESSAGES, Message, resource_id=chat_id, offset=offset, limit=limit)
 
     async def send_message(
@@ -1045,7 +1045,7 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/unsubscribe-agent-v1
         """
-        check_id(agent_id, "agent_id")
+        agent_id = check_id(agent_id, "agent_id")
         await self._send(UNSUBSCRIBE_AGENT.request(agent_id), self._options)
 
     def list_departments(self, *, offset: int = 0, limit: int | None = None) -> Listing[Department]:

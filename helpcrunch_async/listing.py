@@ -54,8 +54,7 @@ class Listing(Generic[T]):
             TypeError: not a whole number.
             ValueError: out of range; HelpCrunch documents 100 as the most.
         """
-        check_count("offset", offset, least=0)
-        check_count("limit", limit, least=1)
+        offset, limit = check_count("offset", offset, least=0), check_count("limit", limit)
         if limit > PAGE_LIMIT:
             raise ValueError(f"limit is at most {PAGE_LIMIT}, not {limit}")
         return await self._fetch_page(offset, limit)
@@ -63,7 +62,7 @@ class Listing(Generic[T]):
     async def to_list(self, limit: int | None = None) -> list[T]:
         """Fetch rows into a list: all of them, or the first `limit`."""
         if limit is not None:
-            check_count("limit", limit, least=0)
+            limit = check_count("limit", limit, least=0)
         return [row async for row in self._walk(limit)]
 
     def prefetch(self) -> Self:

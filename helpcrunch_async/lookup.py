@@ -253,7 +253,7 @@ class _Source:
                 await self._pull(customer_id)
 
     async def _pull(self, customer_id: int) -> None:
-        check_id(customer_id)
+        customer_id = check_id(customer_id)
         if self._in_hand >= self._room:
             self._space.clear()
             await self._space.wait()

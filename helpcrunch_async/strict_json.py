@@ -2,6 +2,7 @@
 
 import json
 from math import isinf
+from operator import index
 from typing import Any, NoReturn
 
 
@@ -10,13 +11,13 @@ class NotJSONError(ValueError):
 
 
 def dumps(value: object) -> str:
-    """Return a value as compact JSON text.
+    """Return a value as compact JSON text; what is an integer, such as those of numpy, is written as one.
 
     Raises:
         TypeError: JSON has no word for its type.
         ValueError: NaN, an infinity, half a surrogate pair, or a container that holds itself.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=index)
     try:
         text.encode()
     except UnicodeEncodeError:

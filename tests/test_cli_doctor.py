@@ -120,22 +120,68 @@ def test_clocks(apart: float | None, state: State, said: str) -> None:
     ("environment", "use_proxy", "state", "said"),
     [
         ({}, False, State.GOOD, "none set"),
-        ({}, True, State.ODD, "no variable names one"),
+        ({}, True, State.ODD, "--use-proxy, and HTTPS_PROXY is not set"),
         (
             {"https_proxy": "http://me:secret@proxy.example:3128"},
             False,
             State.ODD,
             "set, and not used: HTTPS_PROXY=proxy.example:3128",
         ),
-        ({"HTTPS_PROXY": "proxy.example:3128"}, True, State.GOOD, "used: HTTPS_PROXY=proxy.example:3128"),
-        ({"HTTP_PROXY": "http://p:x:y"}, False, State.ODD, "HTTP_PROXY=p"),
+        (
+            {"HTTPS_PROXY": "http://proxy.example:3128"},
+            True,
+            State.GOOD,
+            "used: HTTPS_PROXY=proxy.example:3128",
+        ),
+        (
+            {"HTTPS_PROXY": "proxy.example:3128"},
+            True,
+            State.BAD,
+            "not usable: HTTPS_PROXY=proxy.example:3128",
+        ),
+        ({"HTTPS_PROXY": "https://p.example"}, True, State.BAD, "not usable: HTTPS_PROXY=p.example"),
+        ({"HTTPS_PROXY": "socks5://p.example"}, True, State.BAD, "not usable: HTTPS_PROXY=p.example"),
+        (
+            {"HTTPS_PROXY": "//upper", "https_proxy": "http://lower.example", "ALL_PROXY": "http://all"},
+            True,
+            State.GOOD,
+            "used: HTTPS_PROXY=lower.example",
+        ),
+        ({"HTTP_PROXY": "http://p:x:y"}, False, State.ODD, "set, and not used: HTTP_PROXY=p"),
+        (
+            {"ALL_PROXY": "all.example", "HTTP_PROXY": "http.example:80"},
+            True,
+            State.ODD,
+            "not used: HTTP_PROXY=http.example:80, ALL_PROXY=all.example",
+        ),
+        (
+            {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "helpcrunch.com"},
+            True,
+            State.ODD,
+            "not used, because of NO_PROXY=helpcrunch.com",
+        ),
     ],
-    ids=["none", "none to use", "unused", "used", "strange"],
+    ids=[
+        *("none", "none to use", "unused", "used", "no scheme", "https", "socks", "spelt twice", "strange"),
+        *("for others", "not for this host"),
+    ],
 )
-def test_proxies(environment: dict[str, str], *, use_proxy: bool, state: State, said: str) -> None:
-    """Their passwords are nobody's business."""
-    found = look_at_proxies(environment, use_proxy=use_proxy)
-    assert (found.state, said in found.words) == (state, True), found
+def test_proxies(
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    *,
+    use_proxy: bool,
+    state: State,
+    said: str,
+) -> None:
+    """It says what aiohttp does with them, and their passwords are nobody's business."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    found = look_at_proxies("https://api.helpcrunch.com/v1", use_proxy=use_proxy)
+    assert (found.state, found.words) == (state, said)
     assert "secret" not in repr(found)
 
 

@@ -1,6 +1,9 @@
 """Files of the command: records and cells, whole and harmless."""
 
 import csv
+import os
+import re
+import sys
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -8,7 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("typer")
@@ -19,7 +22,9 @@ from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.cells import PATHS, cells_of, names_of
 from helpcrunch_async.cli.files.ids import IdParser
 from helpcrunch_async.cli.files.layouts import CsvLayout, Format, JsonLayout, layout_of
+from helpcrunch_async.cli.files.line_file import LineFile
 from helpcrunch_async.cli.files.lines import LONGEST_RECORD, Lines, RecordTooLongError, csv_records
+from helpcrunch_async.cli.files.row_file import RowFile
 
 MODELS = (Customer, Chat, Message)
 
@@ -96,8 +101,15 @@ def test_cells_of_a_chat_and_a_message() -> None:
         ("@SUM(A1)", "'@SUM(A1)"),
         ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
         ("-2+3+cmd", "'-2+3+cmd"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "\n=1"),
+        ("\t=1", "\t'=1"),
+        ("\r=1", "\n'=1"),
+        (' "=1"', ' "\'=1"'),
+        ("Paid; =1;-5; +49 89;@x", "Paid; '=1;-5; +49 89;'@x"),
+        ("Paid;-5", "Paid;'-5"),
+        ("-5;x", "'-5;x"),
+        ("Paid\t=1", "Paid\t'=1"),
+        ("- milk\n- tea\r\n-5\n", "'- milk\n'- tea\n-5\n"),
+        ("Mara;;\n\uff0b1", "Mara;;\n'\uff0b1"),
         ("\uff1d1+2", "'\uff1d1+2"),
         ("+49 (89) 123-45", "+49 (89) 123-45"),
         ("-5", "-5"),
@@ -110,6 +122,19 @@ def test_cells_of_a_chat_and_a_message() -> None:
 def test_cells_are_harmless(text: str, expected: str) -> None:
     """A spreadsheet runs none of them, a terminal obeys none; telephone numbers stay what they are."""
     assert cells_by_name(Customer(7, name=text))["name"] == expected
+
+
+@given(st.text(alphabet="=+-@\uff1d1a ;,\"\t\n\r'", max_size=12))
+@example("\n" * 60_000 + "-5")
+@example("+" + " " * 60_000 + "a")
+def test_no_reader_finds_a_formula(text: str) -> None:
+    """Whichever delimiter it splits at: only a number may begin with a sign."""
+    record = CsvLayout(Customer).line(Customer(7, name=text, notes=text)).decode()
+    for delimiter in ",;\t":
+        for cells in csv.reader(StringIO(record, newline=""), delimiter=delimiter):
+            for cell in cells:
+                bare = cell.strip(' "\t\n')
+                assert bare[:1] not in set("=+-@\uff1d") or re.fullmatch(r"[+-][0-9 ()./-]*", bare), cell
 
 
 def pieces_of(content: bytes, size: int) -> list[bytes]:
@@ -266,8 +291,41 @@ def test_the_name_asks_for_a_format(name: str, given: Format | None, expected: t
     assert type(layout_of(Customer, Path(name), given)) is expected
 
 
+@pytest.mark.parametrize("bom", [False, True])
+def test_a_csv_may_begin_with_a_byte_order_mark(tmp_path: Path, *, bom: bool) -> None:
+    """By which Excel recognizes UTF-8; an earlier run may have written one or not."""
+    (path := tmp_path / "out.csv").write_bytes(b"")
+    for number, mark in enumerate((bom, not bom), start=1):
+        with RowFile(path, layout_of(Customer, path, None, bom=mark), keep=True) as rows:
+            assert rows.ids == set(range(1, number))
+            rows.write(Customer(number, name="Zoë"))
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf") is bom
+    assert path.read_bytes().count(b"\xef\xbb\xbf") == bom
+    for torn in (b"\xef", b"\xef\xbb\xbf", b"\xef\xbb\xbfid,na", b"id,na"):
+        path.write_bytes(torn)
+        with RowFile(path, layout_of(Customer, path, None, bom=bom), keep=True) as rows:
+            assert rows.ids == set()
+        assert path.read_bytes() == CsvLayout(Customer, bom=bom).header
+    with pytest.raises(CommandError, match="--bom is for CSV"):
+        layout_of(Customer, Path("out.jsonl"), None, bom=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_a_terminal_is_shown_nothing_that_it_obeys() -> None:
+    """Nor what would show names in an order that is not theirs; files have it as it is."""
+    mine, theirs = os.openpty()
+    row = CsvLayout(Customer).line(Customer(7, name="Zoë\u202e\u200b\n,\x9b2J", notes="\x1b[2J"))
+    with LineFile(Path(os.ttyname(theirs))) as lines:
+        lines.write(row)
+    shown = os.read(mine, 4096).decode()
+    os.close(mine)
+    os.close(theirs)
+    assert shown.startswith('7,"Zoë\ufffd\ufffd ,\ufffd2J",')
+    assert shown.removesuffix("\r\n").isprintable()
+
+
 @pytest.mark.parametrize("rest", [b"", b"{", b'{"i', b'{"id": ', b'{"id": 12, "name": "A'])
 def test_half_a_json_line_is_known(rest: bytes) -> None:
     """It begins as all of ours do."""
-    assert JsonLayout().is_torn(rest)
-    assert not JsonLayout().is_torn(b"x" + rest)
+    assert JsonLayout(Customer).is_torn(rest)
+    assert not JsonLayout(Customer).is_torn(b"x" + rest)

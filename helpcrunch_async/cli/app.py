@@ -28,6 +28,7 @@ class _Group(TyperGroup):
     def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]  # by name
         if not options.pop("standalone_mode", True):
             return super().main(args, standalone_mode=False, **options)
+        stdout.replace_what_cannot_be_shown()
         try:
             code = super().main(args, standalone_mode=False, **options)
         except typer.Abort:

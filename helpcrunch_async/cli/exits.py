@@ -5,8 +5,8 @@ from typing import Final
 
 EXIT_CODES: Final = (
     "Exit codes: 0 all went well; 1 something failed; 2 wrong usage, unreadable input or unwritable "
-    "output; 3 no API key, or one that was refused; 4 something does not exist; 130 interrupted; "
-    "141 nobody read the output."
+    "output; 3 no API key, or one that was refused; 4 something does not exist; 129, 130 or 143 ended by "
+    "SIGHUP, Ctrl-C or SIGTERM; 141 nobody read the output."
 )
 
 
@@ -18,8 +18,10 @@ class ExitCode(IntEnum):
     USAGE = 2
     AUTH = 3
     NOT_FOUND = 4
+    HUNG_UP = 129
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 _WORST_FIRST: Final = (ExitCode.AUTH, ExitCode.FAILED, ExitCode.NOT_FOUND)

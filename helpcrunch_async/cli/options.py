@@ -22,6 +22,9 @@ FormatOption = Annotated[
         "--format", help="JSON lines or CSV, whatever the name of the file ends in.", show_default=False
     ),
 ]
+Bom = Annotated[
+    bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, by which Excel recognizes UTF-8.")
+]
 Column = Annotated[
     str | None,
     typer.Option(

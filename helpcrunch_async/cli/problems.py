@@ -1,10 +1,12 @@
 """What went wrong, in one line on stderr."""
 
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from signal import Signals
 from typing import Annotated, NoReturn
 
 import typer
@@ -21,10 +23,15 @@ Debug = Annotated[
 
 
 def complain(line: str) -> None:
-    """Write one line on stderr, if anybody reads it."""
+    """Write one line on stderr that says whose it is."""
+    say(f"helpcrunch: {printable(line)}\n")
+
+
+def say(text: str) -> None:
+    """Write on stderr, if anybody reads it."""
     with suppress(OSError, AttributeError):  # it may be closed, or None
         # not typer.echo, which would write past a bar that is being shown, and into it
-        sys.stderr.write(f"helpcrunch: {printable(line)}\n")
+        sys.stderr.write(text)
 
 
 @contextmanager
@@ -40,12 +47,43 @@ def telling(tell: Callable[[], None]) -> Iterator[None]:
     tell()
 
 
+class Ended(KeyboardInterrupt):
+    """A signal asks the command to end; an event loop lets it through as it does a Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = Signals(number)
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """Let signals that end a program end this one as Ctrl-C does: with the cursor back, and files closed."""
+
+    def end(number: int, _: object) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)  # the first is enough
+        raise Ended(number)
+
+    names = [each for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each)]
+    # one that is ignored, as by nohup, stays so
+    handled = [each for each in map(Signals.__getitem__, names) if signal.getsignal(each) == signal.SIG_DFL]
+    for each in handled:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in handled:
+            signal.signal(each, signal.SIG_DFL)
+
+
 def run(work: Callable[[], ExitCode], *, debug: bool) -> NoReturn:
     """Do the work of a command and leave with its code; whatever goes wrong becomes one line."""
     try:
-        with _telling_warnings(debug=debug):
+        with _telling_warnings(debug=debug), _ending_cleanly():
             code = work()
             stdout.flush()
+    except Ended as ended:
+        code = _told(f"ended by {ended.signal.name}", ExitCode(128 + ended.signal), debug=debug)
     except KeyboardInterrupt:
         code = _told("interrupted", ExitCode.INTERRUPTED, debug=debug)
     except BrokenPipeError:
@@ -66,7 +104,8 @@ def run(work: Callable[[], ExitCode], *, debug: bool) -> NoReturn:
 
 def _told(line: str, code: ExitCode, *, debug: bool) -> ExitCode:
     if debug:
-        traceback.print_exc()
+        # it may hold what was typed or read, which a terminal must not obey
+        say("".join(f"{printable(each)}\n" for each in traceback.format_exc().splitlines()))
     complain(line)
     return code
 

@@ -1,7 +1,7 @@
 """The bar of a long job, on stderr."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from math import ceil, inf
 from types import TracebackType
@@ -87,7 +87,8 @@ class FetchProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._is_shown:  # some versions of rich end the line of a bar that they never showed
-            self._progress.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._progress.stop()
 
     def advance(self, *, failed: bool = False) -> None:
         """Note one more result."""
@@ -104,5 +105,13 @@ class FetchProgress:
 def waiting(words: str = "Asking HelpCrunch") -> Iterator[None]:
     """Show a terminal what is awaited: the account's budget can make an answer take a minute."""
     console = Console(stderr=True)
-    with console.status(words) if console.is_terminal else nullcontext():
+    if not console.is_terminal:
         yield
+        return
+    status = console.status(words)
+    status.start()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the terminal is gone
+            status.stop()

@@ -7,7 +7,7 @@ import secrets
 import shlex
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_address
@@ -180,9 +180,9 @@ def _introduction(server: FakeHelpCrunch, key: str, more_lines: list[str]) -> li
         f"API key       {key}",
         f"customers     {_some(customer_ids)}",
         f"chats         {_some(chat_ids)}",
-        f"agents        {', '.join(str(row['id']) for row in server.agents)}",
-        f"departments   {', '.join(str(row['id']) for row in server.departments)}",
-        f"applications  {', '.join(str(row['id']) for row in server.applications)}",
+        f"agents        {_all(server.agents)}",
+        f"departments   {_all(server.departments)}",
+        f"applications  {_all(server.applications)}",
         f"limit         {limit}",
         *more_lines,
         "",
@@ -209,7 +209,13 @@ def _contents(server: FakeHelpCrunch, key: str) -> dict[str, Any]:
 
 
 def _some(ids: list[int]) -> str:
-    return f"{len(ids)}, for example {ids[0]}" if ids else "none"
+    return f"{len(ids):,}, such as id {ids[0]}" if ids else "none"
+
+
+def _all(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many there are, and their ids: alone they could be taken for counts."""
+    ids = ", ".join(str(row["id"]) for row in rows)
+    return f"{len(rows)}, with id{'' if len(rows) == 1 else 's'} {ids}" if rows else "none"
 
 
 def _log(server: FakeHelpCrunch, request: RecordedRequest, *, quiet: bool) -> None:

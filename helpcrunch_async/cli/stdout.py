@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import Final, TextIO, TypeGuard
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
@@ -14,6 +15,13 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 def is_terminal(stream: TextIO | None) -> bool:
     """Tell whether a standard stream is a terminal; a closed one, which Python has as None, is not."""
     return stream is not None and stream.isatty()
+
+
+def replace_what_cannot_be_shown() -> None:
+    """Let names in letters that a terminal does not have come out with question marks, and nothing fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def put(line: bytes) -> None:

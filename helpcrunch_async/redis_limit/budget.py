@@ -29,8 +29,8 @@ _DIGEST: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest(
 class BudgetUnavailableError(TransportError):
     """Redis gave no answer, so nobody knows whether the call may go: it was not sent.
 
-    `permanent` is True where asking again cannot help: Redis wants a password, is too old, or its key holds
-    something else.
+    `permanent` is True where asking again cannot help: Redis wants a password, is too old, or one node of a
+    cluster, or its key holds something else.
     """
 
 
@@ -139,6 +139,9 @@ def _failure(error: Exception) -> BudgetUnavailableError:
     wants_login = isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError)
     if wants_login or text.startswith(("NOAUTH", "WRONGPASS", "Authentication required")):
         return BudgetUnavailableError(f"Redis does not let us in: {text}", sent=False, permanent=True)
+    if isinstance(error, exceptions.MovedError):
+        line = "the URL is that of one node of a Redis cluster: pass a redis.asyncio.RedisCluster"
+        return BudgetUnavailableError(line, sent=False, permanent=True)
     # the exceptions of what passes (loading, read-only, out of memory, failing over) are its subclasses
     if type(error) is exceptions.ResponseError and not text.startswith("BUSY"):
         return BudgetUnavailableError(

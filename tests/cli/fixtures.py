@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -59,10 +60,15 @@ def run(environment: dict[str, str]) -> Run:
 def process(environment: dict[str, str]) -> Run:
     """Runs the command in a process of its own."""
 
-    def process(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Outcome:
+    def process(
+        *arguments: object,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Outcome:
         given = {**os.environ, **environment, **(env or {})}
         done = subprocess.run(
-            command(*arguments), input=stdin, capture_output=True, env=given, check=False, timeout=30
+            command(*arguments), input=stdin, capture_output=True, env=given, cwd=cwd, check=False, timeout=30
         )
         return Outcome(done.returncode, done.stdout, done.stderr.decode())
 

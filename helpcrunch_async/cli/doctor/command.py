@@ -18,7 +18,7 @@ from helpcrunch_async.cli.account import (
     find_key,
 )
 from helpcrunch_async.cli.doctor.finding import Finding, State
-from helpcrunch_async.cli.doctor.machine import environment, look_at_proxies, look_at_versions
+from helpcrunch_async.cli.doctor.machine import look_at_proxies, look_at_versions
 from helpcrunch_async.cli.doctor.reach import Watch, look_at_helpcrunch
 from helpcrunch_async.cli.exits import CommandError, ExitCode, worst_of
 from helpcrunch_async.cli.options import AsJson
@@ -43,8 +43,7 @@ def doctor(
     """
 
     def work() -> ExitCode:
-        findings = [*look_at_versions(), look_at_proxies(environment(), use_proxy=use_proxy)]
-        findings += _look_beyond(base_url, allow_http=allow_http, use_proxy=use_proxy)
+        findings = [*look_at_versions(), *_look_beyond(base_url, allow_http=allow_http, use_proxy=use_proxy)]
         if as_json:
             stdout.put(json_line(_to_dict(findings)))
         else:
@@ -61,7 +60,10 @@ def _look_beyond(base_url: str | None, *, allow_http: bool, use_proxy: bool) -> 
     except CommandError as error:
         return [Finding("base URL", State.BAD, str(error), "such as https://...", error.exit_code)]
     own = " (HelpCrunch's own)" if url == BASE_URL else ""
-    findings = [Finding("base URL", State.GOOD, f"{url}{own}")]
+    findings = [
+        Finding("base URL", State.GOOD, f"{url}{own}"),
+        look_at_proxies(url, use_proxy=use_proxy),
+    ]
     try:
         key = find_key()
     except CommandError as error:

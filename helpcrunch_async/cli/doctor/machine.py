@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Final
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 from helpcrunch_async import __version__
 from helpcrunch_async.cli.doctor.finding import Finding, State
@@ -61,24 +62,37 @@ def _numbers(version_text: str) -> tuple[int, ...]:
     return tuple([*numbers, 0, 0, 0][:4])
 
 
-def look_at_proxies(environment: Mapping[str, str], *, use_proxy: bool) -> Finding:
+def look_at_proxies(url: str, *, use_proxy: bool) -> Finding:
     """Look at the variables that name proxies; what they hold can have a password in it."""
+    # of two spellings the lower one counts, as in all of Python
     there = {
-        name: value for name in _PROXIES if (value := environment.get(name) or environment.get(name.lower()))
+        name: value for name in _PROXIES if (value := os.environ.get(name.lower()) or os.environ.get(name))
     }
-    shown = ", ".join(f"{name}={_without_password(name, value)}" for name, value in there.items())
+    parts = urlsplit(url)
+    wanted = f"{parts.scheme.upper()}_PROXY"
     if not there:
-        words = "--use-proxy, and no variable names one" if use_proxy else "none set"
+        words = f"--use-proxy, and {wanted} is not set" if use_proxy else "none set"
         return Finding("proxy", State.ODD if use_proxy else State.GOOD, words)
-    if use_proxy:
-        return Finding("proxy", State.GOOD, f"used: {shown}")
-    return Finding(
-        "proxy",
-        State.ODD,
-        f"set, and not used: {shown}",
-        "if HelpCrunch is reached through it only, add --use-proxy; in Python, "
-        "session=partial(open_session, trust_env=True)",
-    )
+    shown = {name: f"{name}={_without_password(name, value)}" for name, value in there.items()}
+    if not use_proxy:
+        return Finding(
+            "proxy",
+            State.ODD,
+            f"set, and not used: {', '.join(shown.values())}",
+            "if HelpCrunch can only be reached through it, add --use-proxy; in Python, "
+            "session=partial(open_session, trust_env=True)",
+        )
+    if wanted not in there:
+        advice = f"set {wanted}: it alone counts for this base URL"
+        return Finding("proxy", State.ODD, f"not used: {', '.join(shown.values())}", advice)
+    if proxy_bypass(parts.hostname or ""):
+        words = f"not used, because of {shown.get('NO_PROXY', 'a setting of the system')}"
+        advice = "take the host out of it if it can only be reached through the proxy"
+        return Finding("proxy", State.ODD, words, advice)
+    if urlsplit(there[wanted]).scheme != "http":
+        advice = "write it as http://host:port: aiohttp knows no other proxies"
+        return Finding("proxy", State.BAD, f"not usable: {shown[wanted]}", advice, ExitCode.FAILED)
+    return Finding("proxy", State.GOOD, f"used: {shown[wanted]}")
 
 
 def _without_password(name: str, value: str) -> str:
@@ -90,8 +104,3 @@ def _without_password(name: str, value: str) -> str:
     except ValueError:
         port = ""
     return f"{parts.hostname or '?'}{port}"
-
-
-def environment() -> Mapping[str, str]:
-    """Give the variables of this process."""
-    return os.environ

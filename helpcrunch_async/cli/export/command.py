@@ -19,7 +19,7 @@ from helpcrunch_async.cli.account import (
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.export.job import Export, Target
 from helpcrunch_async.cli.files.layouts import layout_of
-from helpcrunch_async.cli.options import AsJson, FormatOption, Out
+from helpcrunch_async.cli.options import AsJson, Bom, FormatOption, Out
 from helpcrunch_async.cli.problems import Debug, complain, run, telling
 from helpcrunch_async.cli.reasons import exit_code_of
 from helpcrunch_async.cli.search.ask import AnySuffices, Order, OrderOption, Raw, Sort, Where, ask_of
@@ -45,7 +45,11 @@ def export(
     ],
     *,
     out: Out,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file, even if `export` did not write it.")
+    ] = False,
     format_: FormatOption = None,
+    bom: Bom = False,
     chat: Annotated[
         list[int] | None,
         typer.Option(
@@ -79,8 +83,9 @@ def export(
     Conditions of messages are about their chats. Without --sort the oldest come first, which is the steadiest
     while others come and go; the messages of one chat come newest first.
 
-    The file appears under its name when it is whole; until then it is FILE.part, which stays when the run is
-    interrupted or fails. The same command then starts over and replaces it: unlike `fetch` it does not go on.
+    The file appears under its name when it is complete. It replaces an earlier export; any other file is left
+    alone, unless you say --overwrite. When the run is interrupted or fails, the rows so far stay in
+    FILE.part. `export` cannot resume: the same command starts over.
     """
 
     def work() -> ExitCode:
@@ -95,7 +100,7 @@ def export(
         rising = Order.ASC if sort is None and order is None else order
         ask = ask_of(about, where, raw, any_suffices=any_suffices, sort=sorted_by, order=rising)
         account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
-        target = Target(out, layout_of(_MODELS[noun], out, format_))
+        target = Target(out, layout_of(_MODELS[noun], out, format_, bom=bom), overwrite=overwrite)
         chats = list(dict.fromkeys(chat)) if chat else None
         job = Export(account, ask, target, noun.value, chats, limit)
         with telling(partial(_tell, job, as_json=as_json)):
@@ -106,11 +111,11 @@ def export(
 
 
 def _tell(job: Export, *, as_json: bool) -> None:
-    if not (job.target.is_whole or job.target.rows.count or job.codes):
+    if not (job.target.is_whole or job.target.count or job.codes):
         return  # it ended before anything came of it: the reason is all there is to tell
     if not as_json:
         complain(job.line())
-    elif job.target.rows.is_stdout:
+    elif job.target.is_stdout:
         typer.echo(json_line(job.summary()), nl=False, err=True)
     else:
         stdout.put(json_line(job.summary()))

@@ -1,8 +1,9 @@
 """One export: rows from the account into a file, which appears under its name once it is whole."""
 
+import io
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -12,52 +13,114 @@ from attrs import define, field
 from helpcrunch_async.cli.account import Account
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.layouts import Layout
-from helpcrunch_async.cli.files.row_file import RowFile
+from helpcrunch_async.cli.files.line_file import pieces_of, reason_in
+from helpcrunch_async.cli.files.places import is_own, is_straight, make_beside, refuse_link
+from helpcrunch_async.cli.files.row_file import RowFile, read_written
 from helpcrunch_async.cli.problems import complain
-from helpcrunch_async.cli.progress import FetchProgress
+from helpcrunch_async.cli.progress import FetchProgress, waiting
 from helpcrunch_async.cli.reasons import is_about_all, reason_of
 from helpcrunch_async.cli.search.ask import Ask
 from helpcrunch_async.cli.stdout import is_terminal
-from helpcrunch_async.cli.text import counted
+from helpcrunch_async.cli.text import counted, printable
 from helpcrunch_async.client import HelpCrunchClient
 from helpcrunch_async.errors import HelpCrunchError
 from helpcrunch_async.models import Message
 
 
 class Target:
-    """Where an export goes: beside the file of that name, which it replaces when it is whole.
+    """Where an export goes: into a file beside the one of that name, whose place it takes when it is whole.
 
-    What is no regular file, stdout or a pipe, is written to as it comes.
+    What cannot be replaced, stdout, a device or a pipe, is written to as it comes.
+
+    Args:
+        path: of the file.
+        layout: how rows stand in it.
+        overwrite: replace the file, whatever is in it.
     """
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: Layout, *, overwrite: bool = False) -> None:
         self._path = path
-        is_pipe = str(path) == "-" or (path.exists() and not path.is_file())
-        # a link stays one: what it leads to is replaced
-        self._real = None if is_pipe else path.resolve() if path.is_symlink() else path
-        self._beside = path if self._real is None else self._real.with_name(f"{self._real.name}.part")
-        self.rows: Final = RowFile(self._beside, layout)
+        self._layout = layout
+        self._overwrite = overwrite
+        self._beside: Path | None = None
+        self.rows: RowFile | None = None
+        self.is_stdout: Final = str(path) == "-"
         self.is_whole: bool = False
 
     @property
     def name(self) -> str:
         """What to call it: where the rows are."""
-        return str(self._path) if self.is_whole and self._real is not None else self.rows.name
+        return "stdout" if self.is_stdout else str(self._beside or self._path)
 
-    def finish(self) -> None:
-        """Give the file its name, once it is closed."""
-        if self._real is not None:
+    @property
+    def count(self) -> int:
+        """Rows written so far."""
+        return 0 if self.rows is None else self.rows.count
+
+    @contextmanager
+    def writing(self) -> Iterator[RowFile]:
+        """Take rows, until they are all there, or something fails: then what has arrived stays beside.
+
+        Raises:
+            CommandError: it cannot be written, or there is a file that `export` did not write.
+        """
+        refuse_link(self._path)
+        if not is_straight(self._path):
+            self._check()
             try:
-                self._beside.replace(self._real)
+                self._beside = make_beside(self._path)
             except OSError as error:
-                raise CommandError(f"cannot write {self._path}: {error.strerror}", ExitCode.USAGE) from None
+                raise self._unwritable(error) from None
+        self.rows = RowFile(self._beside or self._path, self._layout)
+        try:
+            with self.rows as rows:
+                yield rows
+            self._finish()
+        except BaseException:
+            with suppress(OSError):
+                self._abandon()
+            raise
         self.is_whole = True
 
-    def abandon(self) -> None:
-        """Leave what has arrived where it is, but no file of nothing."""
-        if self._real is not None and not self.rows.count:
-            with suppress(OSError):
-                self._beside.unlink()
+    def _check(self, path: Path | None = None) -> None:
+        """Look whether the file may be replaced."""
+        path = path or self._path
+        if self._overwrite or not path.exists():
+            return
+        try:
+            if not is_own(path.stat()):
+                line = f"{path} is another user's: write elsewhere, or --overwrite the file"
+                raise CommandError(line, ExitCode.USAGE)
+            with waiting(f"Reading {printable(str(path))}"), io.FileIO(path) as file:
+                read_written(pieces_of(file), self._layout, str(path))
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _finish(self) -> None:
+        if self._beside is None:
+            return
+        try:
+            self._beside.replace(self._path)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._beside = None
+
+    def _abandon(self) -> None:
+        """Leave what has arrived under a name to be found by, but no file of nothing."""
+        if self._beside is None:
+            return
+        if not self.count:
+            self._beside.unlink()
+            self._beside = None
+            return
+        part = self._path.with_name(f"{self._path.name}.part")
+        with suppress(CommandError):
+            refuse_link(part)
+            self._check(part)
+            self._beside = self._beside.replace(part)
+
+    def _unwritable(self, error: OSError) -> CommandError:
+        return CommandError(f"cannot write {self._path}: {reason_in(error)}", ExitCode.USAGE)
 
 
 @define(eq=False)
@@ -82,13 +145,8 @@ class Export:
             CommandError: the file fails.
             HelpCrunchError: a page of the listing fails.
         """
-        with self.target.rows as rows:
-            try:
-                await self._write(rows)
-            except BaseException:
-                self.target.abandon()
-                raise
-        self.target.finish()
+        with self.target.writing() as rows:
+            await self._write(rows)
 
     async def _write(self, rows: RowFile) -> None:
         async with self.account.client() as client:
@@ -144,7 +202,7 @@ class Export:
         """Tell what has become of it so far, for scripts."""
         return {
             "out": self.target.name,
-            self.noun: self.target.rows.count,
+            self.noun: self.target.count,
             "failed": len(self.codes),
             "requests": self.account.limiter.statistics.granted,
             "seconds": round(monotonic() - self._began, 3),
@@ -154,11 +212,11 @@ class Export:
     def line(self) -> str:
         """Tell the same, for people."""
         summary = self.summary()
-        parts = [f"{counted(self.target.rows.count, self.noun.removesuffix('s'))} in {self.target.name}"]
+        parts = [f"{counted(self.target.count, self.noun.removesuffix('s'))} in {self.target.name}"]
         if self.codes:
             parts.append(f"{counted(len(self.codes), 'chat')} failed")
         parts.append(f"{counted(summary['requests'], 'request')} in {summary['seconds']:.1f} s")
         if not self.target.is_whole:
-            again = "" if self.target.rows.is_stdout else ": the same command starts over"
+            again = "" if self.target.is_stdout else ": the same command starts over"
             parts.append(f"not finished{again}")
         return "; ".join(parts)

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -18,19 +18,17 @@ from helpcrunch_async.cli.account import (
     find_account,
 )
 from helpcrunch_async.cli.exits import CommandError, ExitCode
-from helpcrunch_async.cli.fetch.failures import Failures
+from helpcrunch_async.cli.fetch.failures import Failures, FailuresFile
 from helpcrunch_async.cli.fetch.job import Fetch
 from helpcrunch_async.cli.files.id_file import IdFile
 from helpcrunch_async.cli.files.layouts import layout_of
 from helpcrunch_async.cli.files.row_file import RowFile
-from helpcrunch_async.cli.options import AsJson, Column, FormatOption, Out, Overwrite
+from helpcrunch_async.cli.options import AsJson, Bom, Column, FormatOption, Out, Overwrite
 from helpcrunch_async.cli.problems import Debug, complain, run, telling
 from helpcrunch_async.cli.progress import waiting
 from helpcrunch_async.cli.reasons import exit_code_of
 from helpcrunch_async.cli.text import json_line, printable
 from helpcrunch_async.models import Customer
-
-_FAILURES_OF_STDOUT: Final = Path("helpcrunch.failures.jsonl")
 
 
 def fetch(
@@ -44,13 +42,14 @@ def fetch(
     out: Out,
     column: Column = None,
     format_: FormatOption = None,
+    bom: Bom = False,
     failures: Annotated[
         Path | None,
         typer.Option(
             "--failures",
             metavar="FILE",
             help="Gets id, reason and code of what failed, as JSON lines; made only if something does.",
-            show_default="OUT.failures.jsonl",
+            show_default="OUT.failures.jsonl, or stderr if OUT is -",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -78,30 +77,31 @@ def fetch(
 
     def work() -> ExitCode:
         account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
-        failures_path = failures or _default_failures(out)
-        keep = not (overwrite or str(out) == "-")
+        to_stdout = str(out) == "-"
+        failures_path = failures or (None if to_stdout else Path(f"{out}.failures.jsonl"))
+        keep = not (overwrite or to_stdout)
         with IdFile(ids, column) as id_file:
             for path in (out, failures_path):
-                if id_file.is_same_as(path):
+                if path is not None and id_file.is_same_as(path):
                     raise CommandError(f"{path} holds the ids: write elsewhere", ExitCode.USAGE)
-            if out.absolute() == failures_path.absolute():
+            if failures_path is not None and out.absolute() == failures_path.absolute():
                 raise CommandError("--out and --failures are the same file", ExitCode.USAGE)
             total = id_file.check()
             with ExitStack() as stack:
                 with waiting(f"Reading {printable(str(out))}"):
-                    layout = layout_of(Customer, out, format_)
+                    layout = layout_of(Customer, out, format_, bom=bom)
                     found = stack.enter_context(RowFile(out, layout, keep=keep))
-                    failed = stack.enter_context(Failures(failures_path, keep=keep))
+                    failed = (
+                        Failures()
+                        if failures_path is None
+                        else stack.enter_context(FailuresFile(failures_path, keep=keep))
+                    )
                 job = Fetch(account, id_file, found, failed, batch=not no_batch, total=total)
                 with telling(partial(_tell, job, as_json=as_json)):
                     asyncio.run(job.run())
                 return exit_code_of(failed.codes.values())
 
     run(work, debug=debug)
-
-
-def _default_failures(out: Path) -> Path:
-    return _FAILURES_OF_STDOUT if str(out) == "-" else Path(f"{out}.failures.jsonl")
 
 
 def _tell(job: Fetch, *, as_json: bool) -> None:

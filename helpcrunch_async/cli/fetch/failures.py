@@ -10,13 +10,45 @@ from typing import Any, Self
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.line_file import LineFile
 from helpcrunch_async.cli.files.lines import LONGEST_RECORD, Lines, RecordTooLongError
+from helpcrunch_async.cli.files.places import make_beside
+from helpcrunch_async.cli.problems import say
 from helpcrunch_async.cli.reasons import is_final, reason_of
 from helpcrunch_async.cli.text import json_line
 from helpcrunch_async.errors import HelpCrunchError
 
 
 class Failures:
-    """What failed, in this run and in those before; there is no file as long as nothing has.
+    """What failed: JSON lines on stderr, and why each id did."""
+
+    path: Path | None = None
+    """The file that has them, if one does."""
+
+    def __init__(self) -> None:
+        self.codes: dict[int, str] = {}
+        """Why each id failed, as far as is known by now."""
+
+    def settle(self, found: Container[int]) -> set[int]:
+        """Forget failures of what was found since; give the ids that need not be asked for again."""
+        for each in [each for each in self.codes if each in found]:
+            self.overcome(each)
+        return {each for each, code in self.codes.items() if is_final(code)}
+
+    def overcome(self, row_id: int) -> None:
+        """Note that something was found, whatever happened before."""
+        self.codes.pop(row_id, None)
+
+    def write(self, row_id: int, error: HelpCrunchError) -> None:
+        """Write down that something failed."""
+        reason = reason_of(error)
+        self._put(json_line({"id": row_id, "reason": reason.words, "code": reason.code}))
+        self.codes[row_id] = reason.code
+
+    def _put(self, line: bytes) -> None:
+        say(line.decode())
+
+
+class FailuresFile(Failures):
+    """What failed, in this run and in those before, in a file; there is none as long as nothing has.
 
     A failure that is overcome later leaves the file when the run ends, or when the next one begins, should
     this one be killed.
@@ -30,9 +62,8 @@ class Failures:
     """
 
     def __init__(self, path: Path, *, keep: bool) -> None:
-        self.path = path
-        self.codes: dict[int, str] = {}
-        """Why each id failed, as far as is known by now."""
+        super().__init__()
+        self.path: Path = path
         self._lines = LineFile(path, keep=keep, when_needed=True)
         self._is_outdated = False
 
@@ -54,24 +85,23 @@ class Failures:
             self._lines.close()
 
     def settle(self, found: Container[int]) -> set[int]:
-        """Forget failures of what was found since; give the ids that need not be asked for again."""
-        for each in [each for each in self.codes if each in found]:
-            self.overcome(each)
+        """Do the same, and let the file say so."""
+        final = super().settle(found)
         self._tidy()
-        return {each for each, code in self.codes.items() if is_final(code)}
+        return final
 
     def overcome(self, row_id: int) -> None:
-        """Note that something was found, whatever happened before."""
-        if self.codes.pop(row_id, None) is not None:
-            self._is_outdated = True
+        """Do the same; the file says so later."""
+        self._is_outdated |= row_id in self.codes
+        super().overcome(row_id)
 
     def write(self, row_id: int, error: HelpCrunchError) -> None:
-        """Write down that something failed."""
-        reason = reason_of(error)
-        self._lines.write(json_line({"id": row_id, "reason": reason.words, "code": reason.code}))
-        if row_id in self.codes:
-            self._is_outdated = True
-        self.codes[row_id] = reason.code
+        """Write it into the file."""
+        self._is_outdated |= row_id in self.codes
+        super().write(row_id, error)
+
+    def _put(self, line: bytes) -> None:
+        self._lines.write(line)
 
     def _read(self) -> None:
         """Read what is there, and mend its end."""
@@ -109,25 +139,29 @@ class Failures:
         self._lines.close()
         try:
             if self.codes:
-                self._rewrite()
+                self._rewrite(self.path)
             else:
                 self.path.unlink(missing_ok=True)
         except OSError as error:
             raise CommandError(f"cannot write {self.path}: {error.strerror}", ExitCode.USAGE) from None
         self._is_outdated = False
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, path: Path) -> None:
         last: dict[int, int] = {}
-        with self.path.open("rb") as lines:
+        with path.open("rb") as lines:
             for number, line in enumerate(lines):
                 failure = _failure_in(line)
                 if failure is not None and failure[0] in self.codes:
                     last[failure[0]] = number
         kept = set(last.values())
-        beside = self.path.with_name(f"{self.path.name}.new")
-        with self.path.open("rb") as lines, beside.open("wb") as tidy:
-            tidy.writelines(_only(lines, kept))
-        beside.replace(self.path)  # at once: a run that is killed now leaves the one or the other
+        beside = make_beside(path)
+        try:
+            with path.open("rb") as lines, beside.open("wb") as tidy:
+                tidy.writelines(_only(lines, kept))
+            beside.replace(path)  # at once: a run that is killed now leaves the one or the other
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def _only(lines: Iterable[bytes], kept: Container[int]) -> Iterable[bytes]:
@@ -139,7 +173,7 @@ def _failure_in(line: bytes) -> tuple[int, str] | None:
         failure: Any = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(failure, dict) or type(failure.get("id")) is not int:
+    if not isinstance(failure, dict) or set(failure) != {"id", "reason", "code"}:
         return None
-    code = failure.get("code")
-    return failure["id"], code if isinstance(code, str) else ""
+    row_id, code = failure["id"], failure["code"]
+    return (row_id, code) if type(row_id) is int and isinstance(code, str) else None

@@ -95,7 +95,7 @@ class Fetch:
             arrived=found.count,
             before=len(found.ids),
             failed=len(self.failed.codes),
-            failures=str(self.failed.path),
+            failures=None if self.failed.path is None else str(self.failed.path),
             requests=self._requests,
             seconds=monotonic() - self._began,
             finished=self.finished,

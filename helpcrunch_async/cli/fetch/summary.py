@@ -18,7 +18,8 @@ class Summary:
     """Customers that were there already."""
     failed: int
     """Ids that failed, in this run or before, and were not found since."""
-    failures: str
+    failures: str | None
+    """Which file has them, if one does."""
     requests: int
     seconds: float
     finished: bool
@@ -33,7 +34,8 @@ class Summary:
         total = f"{counted(self.arrived + self.before, 'customer')} in {self.out}"
         parts = [f"{total}, {self.before:,} of them from before" if self.before else total]
         if self.failed:
-            parts.append(f"{self.failed:,} failed, see {self.failures}")
+            where = f", see {self.failures}" if self.failures else ""
+            parts.append(f"{self.failed:,} failed{where}")
         parts.append(f"{counted(self.requests, 'request')} in {self.seconds:.1f} s")
         if not self.finished and self.resumable:
             parts.append("not finished: the same command goes on from here")

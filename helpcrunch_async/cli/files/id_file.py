@@ -6,7 +6,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from os import fstat, strerror
+from os import fstat
 from os.path import samestat
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.ids import IdParser
+from helpcrunch_async.cli.files.line_file import reason_in
 
 _PIECE: Final = 65_536  # bytes; some eight thousand ids
 
@@ -106,8 +107,7 @@ class IdFile:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: OSError) -> CommandError:
-        reason = strerror(error.errno) if error.errno else str(error)
-        return CommandError(f"cannot read {self._name}: {reason}", ExitCode.USAGE)
+        return CommandError(f"cannot read {self._name}: {reason_in(error)}", ExitCode.USAGE)
 
 
 class _Reader:

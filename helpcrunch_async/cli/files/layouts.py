@@ -1,5 +1,6 @@
 """How rows stand in a file: as JSON lines, or as CSV for spreadsheets."""
 
+import codecs
 import csv
 import json
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
+from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.cells import cells_of, names_of
 from helpcrunch_async.cli.files.ids import read_id
 from helpcrunch_async.cli.files.lines import Lines, csv_records
@@ -46,16 +48,25 @@ class Layout(Protocol):
         ...
 
 
-def layout_of(model: type, path: Path, given: Format | None) -> Layout:
-    """Take the format that was given, or the one that the name of the file asks for."""
+def layout_of(model: type, path: Path, given: Format | None, *, bom: bool = False) -> Layout:
+    """Take the format that was given, or the one that the name of the file asks for.
+
+    Raises:
+        CommandError: it has no byte order mark.
+    """
     is_csv = path.suffix.lower() == ".csv" if given is None else given is Format.CSV
-    return CsvLayout(model) if is_csv else JsonLayout()
+    if bom and not is_csv:
+        raise CommandError("--bom is for CSV", ExitCode.USAGE)
+    return CsvLayout(model, bom=bom) if is_csv else JsonLayout(model)
 
 
 class JsonLayout:
     """JSON lines, spelt as the API spells them: nothing is left out."""
 
     header: bytes = b""
+
+    def __init__(self, model: type) -> None:
+        self._names = to_dict(model(1)).keys()
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one line."""
@@ -64,8 +75,21 @@ class JsonLayout:
     def ids_in(self, lines: Lines) -> Iterator[int | None]:
         """Give the id of each object; the last one may lack its line end."""
         for line in lines:
-            yield _id_of(line)
+            yield self._id_of(line)
             lines.begin()
+
+    def _id_of(self, line: bytes) -> int:
+        try:
+            row = json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        # other versions may know a field more or less
+        if not isinstance(row, dict) or 2 * len(self._names & row.keys()) < len(self._names):
+            raise ValueError("not a row of this kind")
+        number = row.get("id")
+        if type(number) is not int:
+            raise ValueError("no id")
+        return number
 
     def is_torn(self, rest: bytes) -> bool:
         """Tell whether it begins as our objects do."""
@@ -73,23 +97,13 @@ class JsonLayout:
         return rest.startswith(beginning) or beginning.startswith(rest)
 
 
-def _id_of(line: bytes) -> int:
-    try:
-        row = json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    number = row.get("id") if isinstance(row, dict) else None
-    if type(number) is not int:
-        raise ValueError("no id")
-    return number
-
-
 class CsvLayout:
     """CSV as spreadsheets read it: a header, nested fields flattened, formulas defused."""
 
-    def __init__(self, model: type) -> None:
+    def __init__(self, model: type, *, bom: bool = False) -> None:
         self._names = names_of(model)
-        self.header: bytes = _csv_line(self._names)
+        self._bare_header = _csv_line(self._names)
+        self.header: bytes = codecs.BOM_UTF8 + self._bare_header if bom else self._bare_header
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one record."""
@@ -110,8 +124,11 @@ class CsvLayout:
             is_header = False
 
     def is_torn(self, rest: bytes) -> bool:
-        """Tell whether it begins with an id, or as the header does."""
-        return self.header.startswith(rest) or read_id(rest.partition(b",")[0]) is not None
+        """Tell whether it begins with an id, or as a header does."""
+        is_header = (codecs.BOM_UTF8 + self._bare_header).startswith(rest) or self._bare_header.startswith(
+            rest
+        )
+        return is_header or read_id(rest.partition(b",")[0]) is not None
 
 
 def _csv_line(cells: Sequence[str]) -> bytes:

@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.files.places import open_place, refuse_link
+from helpcrunch_async.cli.text import printable
 
 if sys.platform != "win32":
     import fcntl
 
-_CHUNK: Final = 1 << 20  # bytes
+_PIECE: Final = 1 << 20  # bytes
 
 
 class LineFile:
@@ -40,14 +42,16 @@ class LineFile:
         self._keep = keep
         self._when_needed = when_needed
         self._file: io.FileIO | None = None
-        self._is_regular = False
+        self._is_regular = self._is_terminal = False
         self._size = 0  # of what is whole
 
     def __enter__(self) -> Self:
+        if not self.is_stdout:
+            refuse_link(self.path)
         try:
             if not self._when_needed or (self._keep and self.path.exists()):
                 self._open()
-            elif self.path.is_file() and not self.path.is_symlink():
+            elif self.path.is_file():
                 self.path.unlink()  # of an earlier run; it would pass for this one's
         except OSError as error:
             raise self._unwritable(error) from None
@@ -83,10 +87,9 @@ class LineFile:
             return
         try:
             self._file.seek(0)
-            while chunk := self._file.read(_CHUNK):
-                yield chunk
+            yield from pieces_of(self._file)
         except OSError as error:
-            raise CommandError(f"cannot read {self.name}: {_reason(error)}", ExitCode.USAGE) from None
+            raise CommandError(f"cannot read {self.name}: {reason_in(error)}", ExitCode.USAGE) from None
 
     def cut(self, size: int) -> None:
         """Drop what stands behind the first `size` bytes: the beginning of a line that was never finished."""
@@ -99,8 +102,8 @@ class LineFile:
         self._size = size
 
     def write(self, line: bytes) -> None:
-        """Write one line, whole or not at all."""
-        self._write(line)
+        """Write one line, whole or not at all; a terminal gets nothing that it would obey."""
+        self._write(printable(line[:-1].decode()).encode() + b"\n" if self._is_terminal else line)
         self.count += 1
 
     def _write(self, line: bytes) -> None:
@@ -128,25 +131,25 @@ class LineFile:
     def _open(self) -> io.FileIO:
         if self.is_stdout:
             self._file = io.FileIO(1, "w", closefd=False)
+            self._is_terminal = self._file.isatty()
             return self._file
-        keeps = (self._keep or self.count > 0) and (self.path.is_file() or not self.path.exists())
-        # a lock comes before the file is emptied: another run may be writing to it
-        file = io.FileIO(self.path, "a+" if keeps or self.path.is_file() else "w")
-        status = os.fstat(file.fileno())
-        self._is_regular = stat.S_ISREG(status.st_mode)
+        file = open_place(self.path)
+        self._is_regular, self._is_terminal = stat.S_ISREG(os.fstat(file.fileno()).st_mode), file.isatty()
         try:
-            self._lock(file)
-            if self._is_regular and not keeps:
-                file.truncate(0)
+            if self._is_regular:
+                # a lock comes before the file is emptied: another run may be writing to it
+                self._lock(file)
+                if not (self._keep or self.count):
+                    file.truncate(0)
+                self._size = file.seek(0, io.SEEK_END)
         except BaseException:
             file.close()
             raise
-        self._size = status.st_size if keeps and self._is_regular else 0
         self._file = file
         return file
 
     def _lock(self, file: io.FileIO) -> None:
-        if sys.platform == "win32" or not self._is_regular:
+        if sys.platform == "win32":
             return
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -161,8 +164,15 @@ class LineFile:
                 self._file.truncate(self._size)
 
     def _unwritable(self, error: OSError) -> CommandError:
-        return CommandError(f"cannot write {self.name}: {_reason(error)}", ExitCode.USAGE)
+        return CommandError(f"cannot write {self.name}: {reason_in(error)}", ExitCode.USAGE)
 
 
-def _reason(error: OSError) -> str:
+def pieces_of(file: io.FileIO) -> Iterator[bytes]:
+    """Read a file from where it stands."""
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def reason_in(error: OSError) -> str:
+    """Give the system's words for it."""
     return os.strerror(error.errno) if error.errno else str(error)

@@ -1,9 +1,12 @@
 """A file of rows that goes on where an earlier run stopped, wherever that was."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from attrs import define, field
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.layouts import Layout
@@ -30,12 +33,16 @@ class RowFile:
         self._layout = layout
 
     def __enter__(self) -> Self:
-        with_file = self._lines.__enter__()
+        file = self._lines.__enter__()
         try:
-            self.ids = ids_in(with_file, self._layout)
-            with_file.write_header(self._layout.header)
+            written = read_written(file.chunks(), self._layout, file.name)
+            file.cut(written.size)
+            if written.lacks_end:
+                file.end_line()
+            self.ids = written.ids
+            file.write_header(self._layout.header)
         except BaseException:
-            with_file.close()
+            file.close()
             raise
         return self
 
@@ -64,35 +71,43 @@ class RowFile:
         self._lines.write(self._layout.line(instance))
 
 
-def ids_in(file: LineFile, layout: Layout) -> set[int]:
-    """Give the ids of all rows in a file, and mend its end: a killed run may have left half a line there.
+@define
+class Written:
+    """What earlier runs have left in a file."""
+
+    ids: set[int] = field(factory=set)
+    """Of all whole rows."""
+    size: int = 0
+    """Bytes of them."""
+    lacks_end: bool = False
+    """Whether the last one has no line end."""
+
+
+def read_written(pieces: Iterable[bytes], layout: Layout, name: str) -> Written:
+    """Read what earlier runs have written; one that was killed may have left half a row at the end.
 
     Raises:
-        CommandError: something in it is not ours; then nothing is changed.
+        CommandError: something in it is not ours.
     """
-    ids: set[int] = set()
-    lines = Lines(file.chunks(), longest=LONGEST_RECORD)
+    written = Written()
+    lines = Lines(pieces, longest=LONGEST_RECORD)
     rows = layout.ids_in(lines)
-    whole, has_end = 0, True
     while True:
         try:
             row_id = next(rows)
         except StopIteration:
-            break
+            return written
         except (ValueError, csv.Error):
             # half a row has no end, or an open quote, whose cell goes on to the end of the file
             is_last = lines.is_exhausted or not lines.record[-1].endswith(b"\n")
             if is_last and layout.is_torn(lines.record[0]):
-                file.cut(whole)
-                return ids
+                return written
             raise CommandError(
-                f"{file.name}, line {lines.first_number}: not what this command writes: write elsewhere, "
+                f"{name}, line {lines.first_number}: not what this command writes: write elsewhere, "
                 "or --overwrite the file",
                 ExitCode.USAGE,
             ) from None
         if row_id is not None:
-            ids.add(row_id)
-        whole, has_end = lines.size, lines.record[-1].endswith(b"\n")
-    if not has_end:
-        file.end_line()
-    return ids
+            written.ids.add(row_id)
+        written.size = lines.size
+        written.lacks_end = not lines.record[-1].endswith(b"\n")
