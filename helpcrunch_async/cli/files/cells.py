@@ -35,19 +35,12 @@ PATHS: Final[Mapping[type, tuple[str, ...]]] = {
 _CONTROLS: Final = dict.fromkeys(
     (code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"), "\N{REPLACEMENT CHARACTER}"
 )
-_BEGINNING: Final = re.compile(
-    r"""
-    \A (?:[^\S\t\n]|")*+ (?: (?! [+-][0-9\ ()./-]*+ \Z ) (?P<whole>[=+\-@\uff1d\uff0b\uff0d\uff20]) )?
-    |
-    [;\t\n] [;\s"]*+      (?: (?! [+-][0-9\ ()./-]*+ [;\t\n] ) (?P<part>[=+\-@\uff1d\uff0b\uff0d\uff20]) )?
-    """,
-    re.VERBOSE,
-)
-"""Where a spreadsheet may see a cell begin, and the formula it would be, unless it is but a number.
+_BEGINNING: Final = re.compile(r'(?:\A|[;\t\n])[;\s"]*+(?P<formula>[=+\-@\uff1d\uff0b\uff0d\uff20])?')
+"""Where a spreadsheet may see a cell begin, with a formula or not; a visitor of a website may be called so.
 
-A part of a cell is one for those who split at ; or tab, or do not know these quotes. A website's visitor may
-be called so; a telephone number begins with a plus.
+Some split at ; or tab, whatever stands at the beginning of the file, and then do not know these quotes.
 """
+_NUMBER: Final = re.compile(r"[+-][0-9 ()./-]*")  # a telephone number, say
 
 
 def names_of(model: type) -> list[str]:
@@ -86,11 +79,10 @@ def _cell(value: Any) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Keep a cell from being a formula, by an apostrophe before it, and from driving a terminal."""
+    """Keep a cell, and any part of it, from being a formula, and from driving a terminal."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
-    return _BEGINNING.sub(_with_apostrophe, text)
+    return text if _NUMBER.fullmatch(text) else _BEGINNING.sub(_with_apostrophe, text)
 
 
 def _with_apostrophe(beginning: re.Match[str]) -> str:
-    is_formula = beginning.lastgroup is not None
-    return f"{beginning[0][:-1]}'{beginning[0][-1]}" if is_formula else beginning[0]
+    return beginning[0] if beginning["formula"] is None else f"{beginning[0][:-1]}'{beginning['formula']}"
