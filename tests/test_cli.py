@@ -215,6 +215,31 @@ def test_debug_shows_the_traceback(run: Run) -> None:
     assert "not-the-key" not in outcome.err
 
 
+def test_debug_shows_nothing_that_a_terminal_obeys(run: Run, tmp_path: Path) -> None:
+    """A traceback holds what was typed or read."""
+    (ids := tmp_path / "ids").write_text("7\n\x1b]0;gotcha\x07\u202e\n", encoding="utf-8")
+    outcome = run("tag", "--ids", ids, "--add", "x", "--debug")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+    assert outcome.err.count("]0;gotcha") == 2
+    assert all(line.isprintable() for line in outcome.err.split("\n"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_letters_that_a_terminal_does_not_have_are_replaced(
+    process: Run, server: FakeHelpCrunch, encoding: str
+) -> None:
+    """As under LANG=C: a name is no reason to fail."""
+    server.add_customer({"id": 77, "name": "Zoë 张", "userId": "only-she"})
+    given = {"PYTHONIOENCODING": encoding, "TTY_COMPATIBLE": "1", "FORCE_COLOR": "1", "PYTHONUTF8": "0"}
+    try:
+        outcomes = [process("doctor", env=given), process("export", "customers", "--out", "/张/x", env=given)]
+    finally:
+        server.remove_customer(77)
+    assert [each.code for each in outcomes] == [0, 2], outcomes
+    assert outcomes[1].err.endswith("cannot write /?/x: No such file or directory\n")
+
+
 def test_a_bug_is_one_line_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """And does not look like the user's fault."""
     monkeypatch.setattr("helpcrunch_async.cli.get.find_account", None)

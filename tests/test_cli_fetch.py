@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -199,6 +200,15 @@ def test_fetch_gives_up_when_nothing_gets_through(run: Run, tmp_path: Path) -> N
     assert len(lines_of(tmp_path / "out.failures.jsonl")) == 200
 
 
+def test_customers_who_do_not_exist_are_no_outage(run: Run, tmp_path: Path) -> None:
+    """However many of them come in a row."""
+    ids = write_ids(tmp_path / "ids", *range(1, 301), IDS[0])
+    outcome = run("fetch", "--ids", ids, "--out", tmp_path / "out", "--budget", 100_000)
+    assert outcome.code == 4
+    assert ids_of(tmp_path / "out") == [IDS[0]]
+    assert len(lines_of(tmp_path / "out.failures.jsonl")) == 300
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of the shell")
 def test_a_reader_of_fetch_that_leaves_early_hears_nothing(environment: dict[str, str]) -> None:
     """As with `| head -1`."""
@@ -314,6 +324,46 @@ def test_ctrl_c_while_answers_arrive(
     assert 3 <= len(arrived) < 50
     assert set(arrived) <= set(IDS)
     assert complaints.startswith(f"helpcrunch: {len(arrived)} customers in {out}; ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("ignores_ctrl_c", [False, True])
+def test_a_signal_gives_the_cursor_back(
+    server: FakeHelpCrunch, environment: dict[str, str], tmp_path: Path, name: str, *, ignores_ctrl_c: bool
+) -> None:
+    """And lets what has arrived be told, as Ctrl-C does; also where that is ignored, as behind an &."""
+    if ignores_ctrl_c and name == "SIGINT":
+        pytest.skip("it is ignored")
+    server.latency = 0.3
+    out = tmp_path / "out"
+    mine, theirs = os.openpty()
+    env = {**os.environ, **environment, "TERM": "xterm"}
+    ids = write_ids(tmp_path / "ids", *IDS)
+    with subprocess.Popen(
+        command("fetch", "--ids", ids, "--out", out, "--no-batch"),
+        stdin=subprocess.DEVNULL,
+        stderr=theirs,
+        env=env,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN) if ignores_ctrl_c else None,  # noqa: PLW1509 - no threads of ours hold a lock
+    ) as running:
+        os.close(theirs)
+        shown, is_sent = b"", False
+        try:
+            while piece := os.read(mine, 4096):
+                shown += piece
+                if not is_sent and b"\x1b[?25l" in shown and out.exists() and out.stat().st_size:
+                    running.send_signal(signal.Signals[name])
+                    is_sent = True
+        except OSError:  # how Linux tells that the other end is closed
+            pass
+        os.close(mine)
+    assert running.returncode == 128 + signal.Signals[name]
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+    assert b"not finished: the same command goes on from here" in shown
+    assert (b"interrupted" if name == "SIGINT" else f"ended by {name}".encode()) in shown
+    assert b"Traceback" not in shown
+    assert lines_of(out)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")

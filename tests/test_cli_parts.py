@@ -5,8 +5,11 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -32,11 +35,13 @@ from helpcrunch_async.cli.demo.tally import Tally
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.files.id_file import IdFile
 from helpcrunch_async.cli.files.line_file import LineFile
-from helpcrunch_async.cli.problems import complain
-from helpcrunch_async.cli.progress import FetchProgress
+from helpcrunch_async.cli.problems import complain, telling
+from helpcrunch_async.cli.progress import FetchProgress, _Numbers
 from helpcrunch_async.cli.reasons import exit_code_of, reason_of
+from helpcrunch_async.cli.sandbox import _log
 from helpcrunch_async.cli.show.card import card_of
 from helpcrunch_async.cli.text import json_line, printable
+from helpcrunch_async.testing import FakeHelpCrunch
 
 
 async def read_ids(path: Path) -> tuple[list[int], CommandError | None]:
@@ -219,6 +224,45 @@ def test_reasons_do_not_repeat_the_servers_words() -> None:
     """They may hold anything."""
     reasons = [reason_of(each).words for each in (MISSING, BROKEN, REFUSED)]
     assert reasons == ["not found", "HelpCrunch failed (503)", "HelpCrunch refused the API key (401)"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [(None, 1), (CommandError("x", ExitCode.FAILED), 1), (BrokenPipeError(), 0)],
+    ids=ascii,
+)
+def test_one_who_has_stopped_reading_is_told_nothing(ending: Exception | None, told: int) -> None:
+    """Everybody else is, once, whatever ends it."""
+    tellings: list[int] = []
+    with suppress(CommandError, BrokenPipeError), telling(lambda: tellings.append(1)):
+        if ending is not None:
+            raise ending
+    assert len(tellings) == told
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "expected"), [(1.0, "0:01:39"), (400.0, "0:06:40")], ids=["a burst", "slow answers"]
+)
+def test_the_time_left_is_never_less_than_the_budget_allows(elapsed: float, expected: str) -> None:
+    """What a burst brought ahead of the even pace is paid for later; slower than that it can be."""
+    limiter: Any = SimpleNamespace(
+        statistics=SimpleNamespace(granted=100, rate=2.0, paused_for=0.0), period=60.0, limit=120
+    )
+    task: Any = SimpleNamespace(
+        total=210, completed=110.0, elapsed=elapsed, remaining=100.0, fields={"failed": 0, "skipped": 10}
+    )
+    assert f"  {expected} left" in _Numbers(limiter).render(task).plain
+
+
+def test_a_sandbox_keeps_no_record() -> None:
+    """It may run for weeks; the record is for tests."""
+    server = FakeHelpCrunch(customers=0)
+    request: Any = SimpleNamespace(method="GET", path="/customers", status=200)
+    record: list[Any] = [server.requests, server.webhooks]
+    for each in record:
+        each.append(request)
+    _log(server, request, quiet=True)
+    assert record == [[], []]
 
 
 def test_a_complaint_and_a_bar_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,8 @@ def test_what_it_says_is_so(start: Start) -> None:
         assert page.get("meta", page)["total"] == int(count)
     for noun in ("agents", "departments", "applications"):
         rows = sandbox.ask("GET", noun)[1]["data"]
-        assert sandbox.told(noun) == ", ".join(str(row["id"]) for row in rows)
+        ids = ", ".join(str(row["id"]) for row in rows)
+        assert sandbox.told(noun) == f"{len(rows)}, with id{'s' * (len(rows) > 1)} {ids}"
     assert sandbox.lines[-1].startswith("curl -H 'Authorization: Bearer sandbox' http://127.0.0.1:")
     assert sandbox.ask("GET", "customers/8737843")[1]["name"] == "Cindy Mindy"
 

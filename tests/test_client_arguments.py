@@ -15,6 +15,7 @@ from helpcrunch_async import (
     RateLimiter,
     RetryPolicy,
 )
+from helpcrunch_async.search import ID
 from helpcrunch_async.testing import FakeHelpCrunch
 
 NAN, INF = float("nan"), float("inf")
@@ -221,6 +222,33 @@ async def test_what_is_no_id_is_never_sent(
                 with pytest.raises(kind, match="positive int"):
                     await each.get_customers([8737843, bad_id], batch=batch)
     assert server.requests == []
+
+
+class Integer:
+    """As those of numpy are: an integer that is no int."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __index__(self) -> int:
+        return self._value
+
+
+async def test_whatever_is_an_integer_is_an_id(server: FakeHelpCrunch) -> None:
+    """Rows of numpy and pandas have none of Python's own; what comes back has."""
+    one: Any = Integer(8737843)
+    async with make_client(server, coalesce=True) as folding, make_client(server) as client:
+        for each in (client, folding):
+            assert (await each.get_customer(one)).id == 8737843
+            for batch in (True, False):
+                assert [row.id for row in await each.get_customers([one, one], batch=batch)] == [8737843] * 2
+            async for lookup in each.stream_customers([one]):
+                assert type(lookup.id) is int
+        assert (await client.update_customer(one, company="Quill")).company == "Quill"
+        assert [row.id async for row in client.search_customers(ID.equals(one))] == [8737843]
+        offset: Any = Integer(0)
+        one_row: Any = Integer(1)
+        assert (await client.search_customers(ID.equals(one)).page(offset, limit=one_row)).total == 1
 
 
 async def test_a_stream_tells_of_a_bad_id_where_it_comes(server: FakeHelpCrunch) -> None:

@@ -34,6 +34,22 @@ def test_every_public_name_is_in_the_reference(module: ModuleType, pages: list[s
     assert missing == []
 
 
+@pytest.mark.parametrize(
+    "page",
+    [*(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_no_line_of_a_page_vanishes(page: Path) -> None:
+    """One that begins with a % is a comment there, and one of plusses a break, also within a paragraph."""
+    in_code, vanishing = False, []
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.lstrip().startswith("```"):
+            in_code = not in_code
+        elif not in_code and line.lstrip().startswith(("%", "+++")):
+            vanishing.append(f"{number}: {line}")
+    assert vanishing == []
+
+
 def test_every_method_of_the_client_is_in_the_reference() -> None:
     """Once."""
     text = text_of("client")
@@ -97,4 +113,5 @@ def test_every_option_that_the_command_tells_of_is_in_the_reference(
 
 
 def _words(text: str) -> str:
+    text = re.sub(r"--\n +|--\n", "--", text)  # where the builder of text breaks a line within an option
     return " ".join(re.sub(r"[`\"*]", "", text).split())

@@ -273,6 +273,32 @@ async def test_a_cluster(redis_server: Server) -> None:
         await use_one(RedisRateLimiter(client))
 
 
+async def test_one_node_of_a_cluster() -> None:
+    """It keeps but a part of the keys: the URL says nothing of the others."""
+
+    left = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            if line.upper() in {b"EVALSHA\r\n", b"EVAL\r\n"}:
+                writer.write(b"-MOVED 12182 127.0.0.1:7001\r\n")
+            elif line.upper() in {b"HELLO\r\n", b"CLIENT\r\n"}:
+                writer.write(b"+OK\r\n")
+        writer.close()
+        await writer.wait_closed()
+        left.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as node:
+        url = f"redis://127.0.0.1:{node.sockets[0].getsockname()[1]}"
+        async with RedisRateLimiter(url) as limiter:
+            with pytest.raises(
+                BudgetUnavailableError, match=r"pass a redis\.asyncio\.RedisCluster"
+            ) as raised:
+                await use_one(limiter)
+        assert raised.value.permanent
+        await left.wait()
+
+
 def test_two_loops_after_each_other(redis_server: Server) -> None:
     """One limiter, two runs; `asyncio.run` ends each without a warning, although nothing was closed."""
     limiter = RedisRateLimiter(redis_server.url)

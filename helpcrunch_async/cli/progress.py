@@ -54,7 +54,7 @@ class _Numbers(ProgressColumn):
         seconds_each = statistics.granted / arrived / statistics.rate
         # what went ahead of the even pace at first is paid for by a stall later
         owed = (arrived + left) * seconds_each - elapsed
-        return max(left * elapsed / arrived, left * seconds_each, owed)
+        return max(left * elapsed / arrived, owed)
 
 
 class FetchProgress:
