@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("typer")
 pytest.importorskip("rich")
 
-from cli.running import ABSENT, IDS, Run, command, ids_of, lines_of, wait_for, write_ids
+from cli.running import ABSENT, IDS, Run, command, ids_of, lines_of, on_terminal, wait_for, write_ids
 
 from helpcrunch_async.testing import FakeHelpCrunch
 
@@ -327,38 +327,30 @@ def test_ctrl_c_while_answers_arrive(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
-@pytest.mark.parametrize("ignores_ctrl_c", [False, True])
+@pytest.mark.parametrize(
+    ("name", "ignores_ctrl_c"),
+    [("SIGTERM", False), ("SIGTERM", True), ("SIGHUP", False), ("SIGHUP", True), ("SIGINT", False)],
+)
 def test_a_signal_gives_the_cursor_back(
     server: FakeHelpCrunch, environment: dict[str, str], tmp_path: Path, name: str, *, ignores_ctrl_c: bool
 ) -> None:
     """And lets what has arrived be told, as Ctrl-C does; also where that is ignored, as behind an &."""
-    if ignores_ctrl_c and name == "SIGINT":
-        pytest.skip("it is ignored")
     server.latency = 0.3
-    out = tmp_path / "out"
-    mine, theirs = os.openpty()
-    env = {**os.environ, **environment, "TERM": "xterm"}
-    ids = write_ids(tmp_path / "ids", *IDS)
-    with subprocess.Popen(
-        command("fetch", "--ids", ids, "--out", out, "--no-batch"),
-        stdin=subprocess.DEVNULL,
-        stderr=theirs,
-        env=env,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN) if ignores_ctrl_c else None,  # noqa: PLW1509 - no threads of ours hold a lock
-    ) as running:
-        os.close(theirs)
-        shown, is_sent = b"", False
-        try:
-            while piece := os.read(mine, 4096):
-                shown += piece
-                if not is_sent and b"\x1b[?25l" in shown and out.exists() and out.stat().st_size:
-                    running.send_signal(signal.Signals[name])
-                    is_sent = True
-        except OSError:  # how Linux tells that the other end is closed
-            pass
-        os.close(mine)
-    assert running.returncode == 128 + signal.Signals[name]
+    out, sent = tmp_path / "out", signal.Signals[name]
+    signals = [sent]
+
+    def act(shown: bytes, running: subprocess.Popen[bytes], _: int) -> None:
+        if signals and b"\x1b[?25l" in shown and out.exists() and out.stat().st_size:
+            running.send_signal(signals.pop())
+
+    code, shown = on_terminal(
+        {**environment, "TERM": "xterm"},
+        *("fetch", "--ids", write_ids(tmp_path / "ids", *IDS), "--out", out, "--no-batch"),
+        act=act,
+        # no thread of ours holds a lock that the child would want
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN) if ignores_ctrl_c else None,
+    )
+    assert code == 128 + sent
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
     assert b"not finished: the same command goes on from here" in shown
     assert (b"interrupted" if name == "SIGINT" else f"ended by {name}".encode()) in shown
@@ -370,20 +362,9 @@ def test_a_signal_gives_the_cursor_back(
 def test_fetch_shows_a_bar_on_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
     """With what arrived, how fast, and what it took of the budget."""
     ids = write_ids(tmp_path / "ids", *IDS, ABSENT)
-    mine, theirs = os.openpty()
-    env = {**os.environ, **environment, "TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen(
-        command("fetch", "--ids", ids, "--out", tmp_path / "out"), stdin=theirs, stderr=theirs, env=env
-    ) as running:
-        os.close(theirs)
-        shown = b""
-        try:
-            while piece := os.read(mine, 4096):
-                shown += piece
-        except OSError:  # how Linux tells that the other end is closed
-            pass
-        os.close(mine)
-    assert running.returncode == 4
+    env = {**environment, "TERM": "xterm", "COLUMNS": "100"}
+    code, shown = on_terminal(env, "fetch", "--ids", ids, "--out", tmp_path / "out")
+    assert code == 4
     assert b"301/301" in shown
     assert b"/120" in shown
     assert b"1 failed" in shown

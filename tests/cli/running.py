@@ -1,9 +1,11 @@
 """Runs of the command against FakeHelpCrunch: in this process, or in one of their own."""
 
 import json
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,31 @@ Run = Callable[..., Outcome]
 def command(*arguments: object) -> list[str]:
     """The command line of a process of its own."""
     return [sys.executable, "-m", "helpcrunch_async", *map(str, arguments)]
+
+
+def on_terminal(
+    environment: Mapping[str, str],
+    *arguments: object,
+    act: Callable[[bytes, subprocess.Popen[bytes], int], object] = lambda *_: None,
+    **options: Any,
+) -> tuple[int, bytes]:
+    """Run the command in a process of its own that has a terminal; gives its exit code and what was shown.
+
+    `act` is called with what is shown so far, the process, and a descriptor to type with.
+    """
+    mine, theirs = os.openpty()
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs, **options}
+    with subprocess.Popen(command(*arguments), env={**os.environ, **environment}, **streams) as running:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(mine, 4096):
+                shown += piece
+                act(shown, running, mine)
+        except OSError:  # how Linux tells that the other end is closed
+            pass
+        os.close(mine)
+    return running.returncode, shown
 
 
 def write_ids(path: Path, *ids: object) -> Path:
