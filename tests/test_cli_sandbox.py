@@ -235,6 +235,18 @@ def test_wrong_totals(start: Start, name: str, total: int) -> None:
     assert start("--odd", name).ask("GET", "customers?limit=1")[1]["total"] == total
 
 
+def test_odd_types_and_keys(start: Start) -> None:
+    """A server that insists on the documented types, and one that takes the key as two clients send it."""
+    body = {"filter": [{"field": "customers.id", "operator": "=", "value": "8737843"}]}
+    kind = start(), start("--odd", "strict-types")
+    assert [each.ask("POST", "customers/search", body)[0] for each in kind] == [200, 400]
+    keys = [
+        start("--odd", name).ask("GET", "organization", key="<sandbox>")[0]
+        for name in ("bracketed-key", "strict-types")
+    ]
+    assert keys == [200, 401]
+
+
 def test_odd_searches(start: Start) -> None:
     """Rows missing, and in the wrong order."""
     pages = [

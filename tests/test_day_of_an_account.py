@@ -50,6 +50,7 @@ def test_a_day_in_a_sandbox_of_its_own() -> None:
                 messages_key="messages",
                 agents_as_object=True,
                 wraps_objects=True,
+                strict_types=True,
             ),
             id="every oddity at once",
         ),

@@ -368,7 +368,8 @@ async def test_the_search_as_clients_use_it(server: FakeHelpCrunch, call: Call) 
     [
         ({"filter": [where("status", "=", 5)]}, ["filter[0].value"]),
         ({"filter": [where("status", ">", "new")]}, ["filter[0].operator"]),
-        ({"filter": [where("customer", "=", "1")]}, ["filter[0].value"]),
+        ({"filter": [where("customer", "=", "Ada")]}, ["filter[0].value"]),
+        ({"filter": [where("customer.userId", "=", 1.5)]}, ["filter[0].value"]),
         ({"filter": [where("createdAt", ">", "2020-01-01")]}, ["filter[0].value"]),
         ({"filter": [where("notes", "=", "x")]}, ["filter[0].field"]),
         ({"filter": [{"field": "customers.id", "operator": "=", "value": 1}]}, ["filter[0].field"]),
@@ -425,4 +426,13 @@ async def test_made_up_chats() -> None:
     assert {row["status"] for row in many.chats} >= {"new", "opened", "closed", "empty", "on hold"}
     assert {row["customer"]["id"] for row in many.chats} == {1, 2}
     said = [message for row in many.chats for message in many.messages(row["id"])]
-    assert {message["type"] for message in said} == {"message", "private", "tech"}
+    types = {"message", "private", "tech", "dataCollectionReply"}
+    assert {message["type"] for message in said} == types
+    by_the_system = [message for message in said if message["type"] == "tech"]
+    assert {(message["text"], message["from"]) for message in by_the_system} == {
+        (text, "agent") for text in ("request_rating", "resolution_time", "chat_status_changed")
+    }
+    assert {message["agent"]["name"] for message in by_the_system if message["agent"]} > {None, "Ines Adler"}
+    collected = [message for message in said if message["type"] == "dataCollectionReply"]
+    assert {(message["text"], message["from"]) for message in collected} == {(None, "customer")}
+    assert all(message["parameters"]["value"] for message in collected)

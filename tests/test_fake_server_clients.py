@@ -134,6 +134,45 @@ async def test_an_assistant_that_lists_chats_by_status(
         assert spelt == {status}
 
 
+async def test_a_viewer_that_takes_ids_from_its_url(
+    server: FakeHelpCrunch, http: aiohttp.ClientSession
+) -> None:
+    """All its numbers are text; it shows who wrote what, HelpBot where an agent has no name."""
+    for field, value, column in (("department", "41", "department"), ("assignee", "302", "assignee")):
+        body = {
+            "filter": [{"field": f"chats.{field}", "operator": "=", "value": value}],
+            "comparison": "AND",
+            "limit": "100",
+            "offset": "0",
+        }
+        async with http.post(f"{server.url}/chats/search", json=body) as reply:
+            rows = (await reply.json())["data"]
+        assert {row[column]["id"] for row in rows} == {int(value)}
+    authors: set[str] = set()
+    for row in rows:
+        async with http.get(f"{server.url}/chats/{row['id']}/messages") as reply:
+            for message in (await reply.json())["data"]:
+                agent = message["agent"]
+                authors.add("customer" if agent is None else agent["name"] or "HelpBot")
+    assert authors >= {"customer", "HelpBot", "Tomas Berg"}
+
+
+async def test_a_bot_whose_ids_are_numbers(server: FakeHelpCrunch, http: aiohttp.ClientSession) -> None:
+    """It looks for its own id as a number, creates a customer with it, and finds it again."""
+    condition = {"field": "customers.userId", "operator": "=", "value": 250812}
+    found = []
+    for _ in range(2):
+        async with http.post(f"{server.url}/customers/search", json={"filter": [condition]}) as reply:
+            page = await reply.json()
+        found.append([row["userId"] for row in page["data"]])
+        if not page["data"]:
+            async with http.post(f"{server.url}/customers", json={"userId": 250812}) as reply:
+                assert (reply.status, (await reply.json())["userId"]) == (201, "250812")
+    assert found == [[], ["250812"]]
+    async with http.post(f"{server.url}/customers", json={"userId": "250812"}) as reply:
+        assert (reply.status, (await reply.json())["errors"][0]["code"]) == (400, "invalid_userId_value")
+
+
 async def test_a_bridge_that_writes_notes(server: FakeHelpCrunch, http: aiohttp.ClientSession) -> None:
     """PUT with one field empties the others, as that bridge relies on; and a private note of nobody."""
     async with http.put(f"{server.url}/customers/8737843", json={"notes": "n"}) as reply:

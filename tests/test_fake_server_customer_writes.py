@@ -229,7 +229,9 @@ async def test_a_wrong_batch_changes_nothing(
     ("given", "expected"),
     [
         ({"name": 5}, ["name"]),
-        ({"userId": 7}, ["userId"]),
+        ({"userId": 7.5}, ["userId"]),
+        ({"userId": True}, ["userId"]),
+        ({"userId": ["7"]}, ["userId"]),
         ({"firstSeen": "yesterday", "lastSeen": True}, ["firstSeen", "lastSeen"]),
         ({"blocked": "no"}, ["blocked"]),
         ({"unsubscribed": 1}, ["unsubscribed"]),

@@ -130,6 +130,44 @@ async def test_the_old_spelling(clock: Clock, call: Call) -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "old", "new"),
+    [
+        ({}, None, "1712054000"),
+        ({"createdAt": 100.5}, None, "100"),
+        ({"createdAt": 100.5, "updatedAt": 200.25}, None, "200"),
+        ({"createdAt": 100.5, "updatedAt": 200.25, "edited": True}, "200.250", "200"),
+        ({"createdAt": 100.5, "edited": True}, "100.500", "100"),
+    ],
+    ids=str,
+)
+async def test_when_a_message_was_updated(
+    clock: Clock, message: dict[str, Any], old: str | None, new: str
+) -> None:
+    """The old spelling says so of edited ones only, the new one of all: when they came, or were edited."""
+    spellings: dict[Spelling, str | None] = {"old": old, "new": new}
+    for spelling, expected in spellings.items():
+        server = FakeHelpCrunch([ADA], chats=[{"id": 8, "customer": 1}], spelling=spelling, wall_clock=clock)
+        server.add_message({"chat": 8, "text": "Hi", **message})
+        assert server.messages(8)[0]["updatedAt"] == expected
+
+
+async def test_messages_that_no_page_describes(server: FakeHelpCrunch) -> None:
+    """As clients have met them: what the system says, a HelpBot without a name, what a chatbot collects."""
+    server.add_message({"chat": 8, "type": "tech", "text": "request_rating", "agent": 2})
+    server.add_message({"chat": 8, "type": "tech", "text": "resolution_time"})
+    server.add_message({"chat": 8, "type": "tech", "text": "chat_status_changed", "agent": 302})
+    collected = {"type": "dataCollectionReply", "text": None, "parameters": {"value": "ada@example.com"}}
+    server.add_message({"chat": 8, **collected})
+    server.add_message({"chat": 8, "text": "Hi, I am a bot", "agent": 2})
+    bot, reply, changed, resolved, rating = server.messages(8)
+    assert bot["agent"]["name"] == "HelpBot"
+    assert (reply | collected, reply["agent"], reply["from"]) == (reply, None, "customer")
+    assert (changed["agent"], changed["from"]) == (TOMAS, "agent")
+    assert (resolved["agent"], resolved["from"]) == (None, "agent")
+    assert rating["agent"] == {"id": 2, "name": None, "email": "bot@sandbox.example", "role": "admin"}
+
+
+@pytest.mark.parametrize(
     ("before", "who", "after"),
     [
         ("empty", {}, "new"),

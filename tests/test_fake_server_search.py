@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from helpcrunch_async.testing import FakeHelpCrunch, SearchBehaviour
+from helpcrunch_async.testing import Behaviour, FakeHelpCrunch, SearchBehaviour
 
 CUSTOMERS: list[dict[str, Any]] = [
     {
@@ -32,6 +32,7 @@ CUSTOMERS: list[dict[str, Any]] = [
     {
         "id": 3,
         "name": "Zoë",
+        "userId": "77",
         "phone": "+4989",
         "lastSeen": 300,
         "createdFrom": "telegram_bot",
@@ -120,6 +121,45 @@ async def test_one_condition(search: Search, condition: dict[str, Any], expected
 
 
 @pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (where("id", "=", "2"), [2]),
+        (where("id", "=", " 2 "), [2]),
+        (where("id", "=", "2.0"), [2]),
+        (where("id", "=", 2.0), [2]),
+        (where("id", ">", "2.5"), [3, 4]),
+        (where("id", "<=", "+.2e1"), [1, 2]),
+        (where("id", ">", "-1"), [1, 2, 3, 4]),
+        (where("id", "<", "9" * 5_000), [1, 2, 3, 4]),
+        (where("id", ">", "1e999"), []),
+        (where("lastSeen", ">", 199.5), [2, 3]),
+        (where("lastSeen", ">", "199.5"), [2, 3]),
+        (where("userId", "=", 77), [3]),
+        (where("userId", "~", 7), [3]),
+        (where("userId", "!=", 77), [1, 2, 4]),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+async def test_other_types_than_the_documented_ones(
+    server: FakeHelpCrunch, search: Search, condition: dict[str, Any], expected: list[int]
+) -> None:
+    """Numbers may come as numeric text (PHP's word), a `userId` as a number, unless the server is strict."""
+    assert await found(search(condition)) == expected
+    server.behaviour = Behaviour(strict_types=True)
+    status, body = await search(condition)
+    assert (status, body["errors"][1]["code"]) == (400, "filter[0].value")
+
+
+async def test_numbers_of_a_page_as_text(server: FakeHelpCrunch, search: Search) -> None:
+    """`limit` and `offset`, too; a strict server wants numbers."""
+    assert await found(search(limit="2", offset="1")) == [2, 3]
+    server.behaviour = Behaviour(strict_types=True)
+    status, body = await search(limit="2", offset="1")
+    assert (status, [item["code"] for item in body["errors"][1:]]) == (400, ["limit", "offset"])
+    assert await found(search(where("lastSeen", "<", "200"))) == [1]  # both pages' spellings of a moment
+
+
+@pytest.mark.parametrize(
     ("comparison", "expected"), [({"comparison": "AND"}, [2]), ({}, [2]), ({"comparison": "OR"}, [1, 2, 3])]
 )
 async def test_comparison(search: Search, comparison: dict[str, str], expected: list[int]) -> None:
@@ -181,8 +221,17 @@ async def test_order_and_page(search: Search, arguments: dict[str, Any], expecte
         ({"filter": [where("id", [], 1)]}, ["filter[0].operator"]),
         ({"filter": [where("name", ">", "a")]}, ["filter[0].operator"]),
         ({"filter": [where("tagsData", "!=", [{"name": "vip"}])]}, ["filter[0].operator"]),
-        ({"filter": [where("id", "=", "1")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", "one")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", "1 2")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", "0x1")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", "inf")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", "1_0")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", "\u0661")]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", ".")]}, ["filter[0].value"]),
         ({"filter": [where("id", "=", True)]}, ["filter[0].value"]),
+        ({"filter": [where("id", "=", [1])]}, ["filter[0].value"]),
+        ({"filter": [where("userId", "=", 1.5)]}, ["filter[0].value"]),
+        ({"filter": [where("userId", "=", True)]}, ["filter[0].value"]),
         ({"filter": [where("name", "=", 1)]}, ["filter[0].value"]),
         ({"filter": [where("lastSeen", ">", "2020-01-01")]}, ["filter[0].value"]),
         ({"filter": [where("tagsData", "=", "vip")]}, ["filter[0].value"]),
@@ -193,7 +242,7 @@ async def test_order_and_page(search: Search, arguments: dict[str, Any], expecte
         ({"sort": ["customers.firstSeen"]}, ["sort"]),
         ({"order": "up"}, ["order"]),
         ({"limit": 101, "offset": -1}, ["limit", "offset"]),
-        ({"limit": "10"}, ["limit"]),
+        ({"limit": "ten", "offset": 1.5}, ["limit", "offset"]),
         ({"limit": True}, ["limit"]),
     ],
     ids=json.dumps,
@@ -221,7 +270,7 @@ async def test_the_old_400() -> None:
     async with (
         FakeHelpCrunch(CUSTOMERS, spelling="old") as server,
         aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as http,
-        http.post(f"{server.url}/customers/search", json={"filter": [where("id", "=", "1")]}) as reply,
+        http.post(f"{server.url}/customers/search", json={"filter": [where("id", "=", "x")]}) as reply,
     ):
         assert [item["code"] for item in (await reply.json())["errors"]] == ["invalid_filter_value"]
 

@@ -85,7 +85,7 @@ async def test_a_webhook_as_it_comes(server: FakeHelpCrunch, receiver: Receiver)
     await server.webhooks_settled()
     [body], [headers] = receiver.bodies, receiver.headers
     assert headers[SIGNATURE_HEADER] == hmac.new(KEY.encode(), body, hashlib.sha1).hexdigest()
-    assert headers["Content-Type"] == "application/json"
+    assert (headers["Accept"], headers["Content-Type"]) == ("application/json", "application/json")
     [envelope] = receiver.envelopes
     assert envelope == {
         "event": "message.chat.customer",

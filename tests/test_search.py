@@ -599,7 +599,7 @@ def test_whatever_type_checks_is_of_the_documented_grammar(
     """The strict reader of the fake server takes every query, and reads in it what was put in."""
     query = combine(*filters)
     assert query == pickle.loads(pickle.dumps(query))
-    found = read_customer_search(json.dumps(query.to_body()).encode())
+    found = read_customer_search(json.dumps(query.to_body()).encode(), strict=True)
     assert found.any_suffices == (combine is any_of)
     assert [(each.field, each.operator) for each in filters] == [
         (each.field, each.operator) for each in found.conditions

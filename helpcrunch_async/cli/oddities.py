@@ -22,6 +22,8 @@ class Oddity(StrEnum):
     MESSAGES_KEY = "messages-key"
     AGENTS_AS_OBJECT = "agents-as-object"
     WRAPPED = "wrapped"
+    STRICT_TYPES = "strict-types"
+    BRACKETED_KEY = "bracketed-key"
     MOVING_ROWS = "moving-rows"
     SEARCH_ALL = "search-all"
     SEARCH_HALF = "search-half"
@@ -36,6 +38,8 @@ ODDITIES: Final[dict[Oddity, str]] = {
     Oddity.MESSAGES_KEY: "messages are listed under messages, not data, and without a total",
     Oddity.AGENTS_AS_OBJECT: "the agents of a chat are the first of them, not a list",
     Oddity.WRAPPED: "single objects come inside of data",
+    Oddity.STRICT_TYPES: "a number given as text is refused, and a userId given as a number",
+    Oddity.BRACKETED_KEY: "the key is taken in angle brackets, too: Bearer <key>",
     Oddity.MOVING_ROWS: "two customers come after one page of them, the first and the last by time, and go "
     "after the next",
     Oddity.SEARCH_ALL: "a search for customers ignores its filter",
@@ -52,6 +56,8 @@ _OF_BEHAVIOUR: Final[dict[Oddity, dict[str, Any]]] = {
     Oddity.MESSAGES_KEY: {"messages_key": "messages"},
     Oddity.AGENTS_AS_OBJECT: {"agents_as_object": True},
     Oddity.WRAPPED: {"wraps_objects": True},
+    Oddity.STRICT_TYPES: {"strict_types": True},
+    Oddity.BRACKETED_KEY: {"bracketed_key": True},
 }
 _OF_SEARCH: Final[dict[Oddity, dict[str, Any]]] = {
     Oddity.SEARCH_ALL: {"ignores_filter": True},

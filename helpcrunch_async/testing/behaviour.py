@@ -26,6 +26,17 @@ class Behaviour:
     """A chat's `agents` is the first of them, bare, as one old page has it; none is still an empty list."""
     wraps_objects: bool = False
     """Single objects come as `{"data": {...}}`, as some clients expect and only the organization does."""
+    strict_types: bool = False
+    """A number given as text is refused, and a `userId` given as a number, in filters and in bodies.
+
+    The documentation says that the type has to match, and clients in use get through with the other one.
+    Times are taken as numbers and as numeric text all the same: the documentation writes both.
+    """
+    bracketed_key: bool = False
+    """The key is also taken in angle brackets, `Bearer <key>`, as two clients in use send it.
+
+    Whether HelpCrunch takes that is not documented.
+    """
     custom_attributes: Collection[str] | None = None
     """The only custom attributes that can be written, others are a 400; None takes every name.
 

@@ -82,9 +82,7 @@ def put_message(account: Account, message: Mapping[str, Any]) -> int:
     Raises:
         ValueError: an id or a moment that cannot be read, or a chat or agent that is not there.
     """
-    row = read_message(message)
-    if row["createdAt"] is None:
-        row["createdAt"] = row["updatedAt"] = account.wall_clock()
+    row = read_message({**message, "createdAt": message.get("createdAt") or account.wall_clock()})
     if row["chat"] is None:
         raise ValueError("a message needs a chat")
     _check_there("chat", row["chat"], account.chats)

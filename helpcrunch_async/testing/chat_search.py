@@ -14,6 +14,7 @@ from helpcrunch_async.testing.grammar import (
     INTEGER,
     STRING,
     TAGS,
+    USER_ID,
     FieldKind,
     Grammar,
     SearchField,
@@ -37,7 +38,7 @@ def _read_status(value: Any) -> str | None:
     return _BY_NUMBER.get(value) or plain_status(value) if isinstance(value, str) else None
 
 
-_STATUS = FieldKind(STRING.operators, _read_status, STRING.expected)
+_STATUS = FieldKind(STRING.operators, _read_status, STRING.refusal)
 
 
 def _moment(name: str) -> SearchField:
@@ -51,7 +52,7 @@ def search_chats(account: Account, body: bytes) -> tuple[Sequence[Row], int]:
     Raises:
         InvalidRequestError: as `read_search`.
     """
-    search = read_search(body, _grammar(account))
+    search = read_search(body, _grammar(account), strict=account.behaviour.strict_types)
     found = [row for row in account.chats if search.holds(row)]
     page = in_order(found, search.sort_field, descending=search.paging.descending)
     return page[search.paging.offset : search.paging.offset + search.paging.limit], len(found)
@@ -72,7 +73,7 @@ def _grammar(account: Account) -> Grammar:
         "status": SearchField(_STATUS, lambda row: plain_status(row["status"])),
         "rating": column("rating", STRING),
         "customer.email": SearchField(STRING, of_customer(lambda row: row["email"])),
-        "customer.userId": SearchField(STRING, of_customer(lambda row: row["userId"])),
+        "customer.userId": SearchField(USER_ID, of_customer(lambda row: row["userId"])),
         "customer.tagsData": SearchField(TAGS, of_customer(lambda row: names_of(row["tags"]))),
     }
     return Grammar({f"chats.{name}": field for name, field in fields.items()}, CHAT_SORTS)

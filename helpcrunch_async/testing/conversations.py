@@ -1,6 +1,7 @@
 """Chats made up from a seed, for customers who are there: the same seed gives the same chats."""
 
 import random
+from collections.abc import Iterator
 from typing import Final
 
 from helpcrunch_async.testing import changes
@@ -22,6 +23,8 @@ _ANSWERS = (
     "Our billing colleagues will write to you tomorrow.",
     "You find it under **Settings**.",
 )
+_COLLECTED = ("ada.quill@example.com", "+49891234567", "Acme GmbH")
+"""What a chatbot was told when it asked."""
 _NOTES = ("Asked the same last week.", "Refund agreed.", "Owes us an answer.")
 _LONG_AGO: Final = 1_700_000_000
 """November 2023 in Unix seconds: the chats of customers who were never seen begin there."""
@@ -58,14 +61,14 @@ def _make_up_chat(
     def say(**message: object) -> None:
         nonlocal at
         at = round(at + dice.randrange(5, 600) + dice.randrange(1000) / 1000, 3)
-        said: Row = {"chat": chat_id, "createdAt": at, "updatedAt": at, **message}
+        said: Row = {"chat": chat_id, "createdAt": at, **message}
         changes.put_message(account, said)
 
     if dice.randrange(12) == 0:
         return  # left empty
     say(text=dice.choice(_QUESTIONS))
     if dice.randrange(4) == 0:
-        say(text=None, agent=HELP_BOT, type="tech", broadcastType="auto chat")
+        say(text=None, type="dataCollectionReply", parameters={"value": dice.choice(_COLLECTED)})
     if dice.randrange(5) == 0:
         return  # not answered yet
     changes.change_chat(account, chat_id, at, assignee=agent)
@@ -77,5 +80,15 @@ def _make_up_chat(
         say(text=dice.choice(_NOTES), agent=dice.choice(agents), type="private")
     status = dice.choice(("opened", "pending", "onhold", "closed", "closed", "closed"))
     changes.set_status(account, chat_id, status, at)
+    for message in _by_the_system(status, agent):
+        say(type="tech", **message)
     if status == "closed" and dice.randrange(2):
         changes.change_chat(account, chat_id, at, rating=dice.choice(RATINGS))
+
+
+def _by_the_system(status: str, agent: int) -> Iterator[Row]:
+    """Give what a chat says of itself when an agent has given it a status."""
+    yield {"text": "chat_status_changed", "agent": agent}
+    if status == "closed":
+        yield {"text": "resolution_time"}
+        yield {"text": "request_rating", "agent": HELP_BOT}

@@ -3,7 +3,8 @@
 What is not documented was decided here. Fields that cannot be written are ignored, as a client may send back
 what it got. `customData` is taken as the list of `{property, value}` that every page writes, never as the
 object that answers hold. `PATCH` leaves alone the custom attributes and the parts of `location` that it does
-not name, and an attribute whose value is null is removed. An empty `userId` is none.
+not name, and an attribute whose value is null is removed. A `userId` may be a number, which becomes its text;
+an empty one is none.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +12,21 @@ from typing import Any
 
 from helpcrunch_async.testing.account import Account
 from helpcrunch_async.testing.customers import NO_PLACE, CustomerRow
-from helpcrunch_async.testing.fields import BLANK, Fields, a_flag, a_moment, a_scalar, a_text, some_text
+from helpcrunch_async.testing.fields import (
+    BLANK,
+    Fields,
+    TwoReaders,
+    a_flag,
+    a_moment,
+    a_scalar,
+    a_text,
+    a_user_id,
+    some_text,
+)
 
 _TEXTS = (
     "name",
     "email",
-    "userId",
     "company",
     "phone",
     "source",
@@ -27,8 +37,9 @@ _TEXTS = (
     "integrationId",
     "notes",
 )
-_READERS: Mapping[str, Callable[[Any], Any]] = {
+_READERS: Mapping[str, Callable[[Any], Any] | TwoReaders[Any]] = {
     **dict.fromkeys(_TEXTS, a_text),
+    "userId": a_user_id,
     **dict.fromkeys(("firstSeen", "lastSeen"), a_moment),
     **dict.fromkeys(("unsubscribed", "blocked"), a_flag),
 }

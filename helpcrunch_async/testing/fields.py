@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+import attrs
 
 from helpcrunch_async.testing.answers import InvalidRequestError, Problem
+from helpcrunch_async.testing.behaviour import Behaviour
 from helpcrunch_async.testing.moments import read_moment
 from helpcrunch_async.testing.paging import read_digits
 from helpcrunch_async.testing.rows import Shelf
@@ -13,6 +16,7 @@ T = TypeVar("T")
 
 BLANK = "This value should not be blank."
 NO_CHOICE = "The value you selected is not a valid choice."
+NOT_NUMERIC = "This value should be of type numeric."
 
 
 class UnfitError(Exception):
@@ -38,12 +42,26 @@ def read_json(body: bytes) -> Any:
     return document
 
 
-class Fields:
-    """The fields of one JSON object in a body; `path` says where in the body it stands."""
+@attrs.frozen
+class TwoReaders(Generic[T]):
+    """Readers of a field of which clients in use send another type than the documented one."""
 
-    def __init__(self, document: Any, path: str = "", problems: list[Problem] | None = None) -> None:
+    documented: Callable[[Any], T]
+    either: Callable[[Any], T]
+
+
+class Fields:
+    """The fields of one JSON object in a body; `path` says where in the body it stands.
+
+    With `strict` they take the documented types only.
+    """
+
+    def __init__(
+        self, document: Any, path: str = "", problems: list[Problem] | None = None, *, strict: bool = False
+    ) -> None:
         self._problems: list[Problem] = [] if problems is None else problems
         self._path = path
+        self._strict = strict
         self._is_object = isinstance(document, dict)
         self._document: dict[str, Any] = document if self._is_object else {}
         if not self._is_object:
@@ -61,13 +79,17 @@ class Fields:
         if self._is_object:
             self._problems.append(Problem(self._path_of(name), message))
 
-    def read(self, name: str, reader: Callable[[Any], T], *, required: bool = False) -> T | None:
+    def read(
+        self, name: str, reader: Callable[[Any], T] | TwoReaders[T], *, required: bool = False
+    ) -> T | None:
         """Read a field; None when it is null or left out, which is a problem if it is required."""
         value = self[name]
         if value is None:
             if required:
                 self.complain(name, BLANK)
             return None
+        if isinstance(reader, TwoReaders):
+            reader = reader.documented if self._strict else reader.either
         try:
             return reader(value)
         except UnfitError as problem:
@@ -87,7 +109,7 @@ class Fields:
 
     def inside(self, name: str) -> "Fields":
         """Go into an object."""
-        return Fields(self[name], self._path_of(name), self._problems)
+        return Fields(self[name], self._path_of(name), self._problems, strict=self._strict)
 
     def items(self, name: str) -> Iterator["Fields"]:
         """Go through a list of objects."""
@@ -96,7 +118,7 @@ class Fields:
             self.complain(name, "This value should be of type array.")
             return
         for index, entry in enumerate(entries):
-            yield Fields(entry, f"{self._path_of(name)}[{index}]", self._problems)
+            yield Fields(entry, f"{self._path_of(name)}[{index}]", self._problems, strict=self._strict)
 
     def _path_of(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
@@ -109,6 +131,15 @@ class Fields:
         """
         if self._problems:
             raise InvalidRequestError(self._problems, old_code)
+
+
+def read_fields(body: bytes, behaviour: Behaviour) -> Fields:
+    """Parse a body that should be one object.
+
+    Raises:
+        InvalidRequestError: as `read_json`.
+    """
+    return Fields(read_json(body), strict=behaviour.strict_types)
 
 
 def a_text(value: Any) -> str:
@@ -125,12 +156,22 @@ def some_text(value: Any) -> str:
     return str(value)
 
 
-def a_number(value: Any) -> int:
-    """Take a whole number, or a string of digits: the documented message asks for what is numeric."""
-    number = read_digits(value) if isinstance(value, str) else value
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise UnfitError("This value should be numeric.")
-    return number
+def _a_whole_number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UnfitError(NOT_NUMERIC)
+    return value
+
+
+a_number: Final = TwoReaders(
+    _a_whole_number, lambda value: _a_whole_number(read_digits(value) if isinstance(value, str) else value)
+)
+"""Take a whole number, or a string of digits: the documented message asks for what is numeric."""
+
+a_user_id: Final = TwoReaders(
+    a_text,
+    lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else a_text(value),
+)
+"""Take a string, or a whole number as one: bots in use send their own ids so."""
 
 
 def a_flag(value: Any) -> bool:

@@ -11,6 +11,7 @@ from helpcrunch_async.testing.grammar import (
     INTEGER,
     STRING,
     TAGS,
+    USER_ID,
     Grammar,
     Search,
     SearchField,
@@ -57,10 +58,8 @@ def _channel(name: str) -> SearchField:
 _GRAMMAR = Grammar(
     {
         "customers.id": column("id", INTEGER),
-        **{
-            f"customers.{name}": column(name, STRING)
-            for name in ("name", "email", "company", "phone", "userId")
-        },
+        **{f"customers.{name}": column(name, STRING) for name in ("name", "email", "company", "phone")},
+        "customers.userId": column("userId", USER_ID),
         **{f"customers.{name}": _place(name) for name in ("countryCode", "city", "regionCode")},
         "customers.lastSeen": column("lastSeen", DATE),
         "customers.tagsData": SearchField(TAGS, lambda row: names_of(row["tags"])),
@@ -73,17 +72,17 @@ _GRAMMAR = Grammar(
 )
 
 
-def read_customer_search(body: bytes) -> Search:
+def read_customer_search(body: bytes, *, strict: bool) -> Search:
     """Check a search body against the documented grammar.
 
     Raises:
         InvalidRequestError: as `read_search`.
     """
-    return read_search(body, _GRAMMAR)
+    return read_search(body, _GRAMMAR, strict=strict)
 
 
 def search_customers(
-    book: CustomerBook, body: bytes, behaviour: SearchBehaviour
+    book: CustomerBook, body: bytes, behaviour: SearchBehaviour, *, strict: bool
 ) -> tuple[Sequence[int], int]:
     """Give the ids on the page that was asked for and how many were found in all.
 
@@ -92,7 +91,7 @@ def search_customers(
     Raises:
         InvalidRequestError: as `read_customer_search`, or the filter list is longer than the server takes.
     """
-    search = read_customer_search(body)
+    search = read_customer_search(body, strict=strict)
     if behaviour.max_filters is not None and len(search.conditions) > behaviour.max_filters:
         text = f"This collection should contain {behaviour.max_filters} elements or less."
         raise InvalidRequestError([Problem("filter", text)])

@@ -130,7 +130,7 @@ class FakeHelpCrunch(Contents):
         """How many of them came through to an endpoint."""
         self.rejected: int = 0
         """How many of them were answered 429, by the rate rule or by a fault."""
-        self._authorization = f"Bearer {api_key}"
+        self._api_key = api_key
         self._clock = clock
         self._faults = FaultPlan()
         self._host = host
@@ -262,7 +262,7 @@ class FakeHelpCrunch(Contents):
             body=await _body_of(request),
         )
         headers = {name.lower(): value for name, value in request.headers.items()}
-        authorized = headers.pop("authorization", None) == self._authorization
+        authorized = self._takes(headers.pop("authorization", None))
         now = self._clock()
         fault = self._faults.take(call.method, call.path) if authorized else None
         if not authorized:
@@ -290,6 +290,10 @@ class FakeHelpCrunch(Contents):
         if latency > 0:
             await asyncio.sleep(latency)
         return await faults.send(request, answer, fault, self._listener.closing)
+
+    def _takes(self, authorization: str | None) -> bool:
+        bracketed = self.behaviour.bracketed_key and authorization == f"Bearer <{self._api_key}>"
+        return bracketed or authorization == f"Bearer {self._api_key}"
 
     def _carry_out(self, call: Call, *, inside: bool) -> Answer:
         self.accepted += 1

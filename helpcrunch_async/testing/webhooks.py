@@ -78,6 +78,7 @@ def signed_webhook(
         }
     )
     headers = {
+        "Accept": JSON,
         "Content-Type": JSON,
         "User-Agent": _USER_AGENT,
         SIGNATURE_HEADER: hmac.new(signing_key.encode(), body, "sha1").hexdigest(),

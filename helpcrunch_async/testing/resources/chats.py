@@ -20,7 +20,7 @@ from helpcrunch_async.testing.fields import (
     a_number,
     a_text,
     one_of,
-    read_json,
+    read_fields,
 )
 from helpcrunch_async.testing.paging import read_paging
 from helpcrunch_async.testing.rendering import TotalPlace, one, page
@@ -56,7 +56,7 @@ def get_chat(account: Account, call: Call) -> Answer:
 
 def create_chat(account: Account, call: Call) -> Answer:
     """`POST /chats`: an empty chat; only the new spelling wants an `application`, and answers 201."""
-    fields, team, is_new = Fields(read_json(call.body)), account.team, account.spelling == "new"
+    fields, team, is_new = read_fields(call.body, account.behaviour), account.team, account.spelling == "new"
     customer_id = fields.read("customer", a_number, required=True)
     if customer_id is not None and customer_id not in account.customers:
         fields.complain("customer", "This value is not known.")
@@ -73,7 +73,7 @@ def create_chat(account: Account, call: Call) -> Answer:
 
 def set_status(account: Account, call: Call) -> Answer:
     """`PUT /chats/status`: any of the statuses, in any of their spellings."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("id", a_number, required=True)
     status = fields.read("status", _a_status, required=True)
     chat = _checked_chat(account, chat_id, fields)
@@ -83,7 +83,7 @@ def set_status(account: Account, call: Call) -> Answer:
 
 def set_assignee(account: Account, call: Call) -> Answer:
     """`PUT /chats/assignee`: null leaves nobody assigned."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("id", a_number, required=True)
     assignee = fields.read_one_of("assignee", account.team.agents, required="assignee" not in fields)
     return _changed(account, _checked_chat(account, chat_id, fields), assignee=assignee)
@@ -91,7 +91,7 @@ def set_assignee(account: Account, call: Call) -> Answer:
 
 def set_department(account: Account, call: Call) -> Answer:
     """`PUT /chats/department`: there is no way documented to take a chat out of one."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("id", a_number, required=True)
     department = fields.read_one_of("department", account.team.departments, required=True)
     return _changed(account, _checked_chat(account, chat_id, fields), department=department)
@@ -99,7 +99,7 @@ def set_department(account: Account, call: Call) -> Answer:
 
 def snooze(account: Account, call: Call) -> Answer:
     """`PUT /chats/snooze`: null takes it back."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("id", a_number, required=True)
     if "snoozedUntil" not in fields:
         fields.complain("snoozedUntil", BLANK)
@@ -109,7 +109,7 @@ def snooze(account: Account, call: Call) -> Answer:
 
 def rate(account: Account, call: Call) -> Answer:
     """`PUT /chats/rate`: a closed chat takes one of five ratings, also after another."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("id", a_number, required=True)
     rating = fields.read("rating", one_of(RATINGS), required=True)
     chat = _checked_chat(account, chat_id, fields)
@@ -133,7 +133,7 @@ def _a_status(value: Any) -> str:
 
 
 def _read_by(account: Account, call: Call, reader: str) -> Answer:
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("id", a_number, required=True)
     read = fields.read("read", a_flag, required=True)
     try:

@@ -12,7 +12,7 @@ from helpcrunch_async.testing.account import Account
 from helpcrunch_async.testing.answers import Answer, InvalidRequestError, NotFoundError, Problem, RefusedError
 from helpcrunch_async.testing.customer_fields import cleared, read_tags, written_over
 from helpcrunch_async.testing.customers import CustomerRow, read_customer
-from helpcrunch_async.testing.fields import Fields, a_number, read_json
+from helpcrunch_async.testing.fields import Fields, a_number, read_fields, read_json
 from helpcrunch_async.testing.paging import read_paging
 from helpcrunch_async.testing.rendering import done, one, page
 from helpcrunch_async.testing.routing import Call, Endpoint
@@ -40,13 +40,15 @@ def list_customers(account: Account, call: Call) -> Answer:
 
 def search(account: Account, call: Call) -> Answer:
     """`POST /customers/search`: shaped like the listing; nothing found is an empty list."""
-    ids, total = search_customers(account.customers, call.body, account.search)
+    ids, total = search_customers(
+        account.customers, call.body, account.search, strict=account.behaviour.strict_types
+    )
     return page(account, call, map(account.customers.rendered, ids), total)
 
 
 def create_customer(account: Account, call: Call) -> Answer:
     """`POST /customers`: 201; nothing is required, a `userId` that is taken is refused."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     row = written_over(account, read_customer({}), fields)
     fields.check()
     return _stored(account, row, status=201)
@@ -55,7 +57,7 @@ def create_customer(account: Account, call: Call) -> Answer:
 def replace_customer(account: Account, call: Call) -> Answer:
     """`PUT /customers/{id}`: whatever can be written and is left out becomes empty."""
     row = account.customers[call.id]
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     row = written_over(account, cleared(row), fields)
     fields.check()
     return _stored(account, row)
@@ -64,7 +66,7 @@ def replace_customer(account: Account, call: Call) -> Answer:
 def update_customer(account: Account, call: Call) -> Answer:
     """`PATCH /customers/{id}`: what is given changes, null empties."""
     row = account.customers[call.id]
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     row = written_over(account, row, fields)
     fields.check()
     return _stored(account, row)
@@ -77,7 +79,8 @@ def update_batch(account: Account, call: Call) -> Answer:
         text = f"This collection should contain 1 to {_BATCH_LIMIT} elements."
         raise InvalidRequestError([Problem("", text)])
     problems: list[Problem] = []
-    items = [Fields(item, f"[{index}]", problems) for index, item in enumerate(document)]
+    strict = account.behaviour.strict_types
+    items = [Fields(item, f"[{index}]", problems, strict=strict) for index, item in enumerate(document)]
     ids = [item.read("customer", a_number, required=True) for item in items]
     changed: dict[int, CustomerRow] = {}
     missing = False
@@ -110,7 +113,7 @@ def delete_customer(account: Account, call: Call) -> Answer:
 def tag_customer(account: Account, call: Call) -> Answer:
     """`PUT /customers/{id}/tags`: the tags are added to those the customer has."""
     row = account.customers[call.id]
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     given = read_tags(account, fields)
     fields.check()
     there = row["tags"] or []
@@ -121,7 +124,7 @@ def tag_customer(account: Account, call: Call) -> Answer:
 def untag_customer(account: Account, call: Call) -> Answer:
     """`DELETE /customers/{id}/tags`, with a body; tags that the customer does not have are passed over."""
     row = account.customers[call.id]
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     names = {tag["name"] for tag in read_tags(account, fields)}
     fields.check()
     return _stored(account, {**row, "tags": [tag for tag in row["tags"] or [] if tag["name"] not in names]})

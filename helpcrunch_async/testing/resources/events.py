@@ -2,7 +2,7 @@
 
 from helpcrunch_async.testing.account import Account
 from helpcrunch_async.testing.answers import Answer, NotFoundError, encode
-from helpcrunch_async.testing.fields import Fields, a_number, a_scalar, read_json, some_text
+from helpcrunch_async.testing.fields import a_number, a_scalar, read_fields, some_text
 from helpcrunch_async.testing.moments import whole
 from helpcrunch_async.testing.rendering import one
 from helpcrunch_async.testing.routing import Call, Endpoint
@@ -11,7 +11,7 @@ from helpcrunch_async.testing.rows import Row
 
 def create_event(account: Account, call: Call) -> Answer:
     """`POST /events`: `data` may be left out, which is not documented; its values come back as they came."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     customer_id = fields.read("customer", a_number, required=True)
     name = fields.read("name", some_text, required=True)
     data = {} if fields["data"] is None else fields.inside("data").all(a_scalar)

@@ -3,7 +3,7 @@
 from helpcrunch_async.testing import changes
 from helpcrunch_async.testing.account import Account
 from helpcrunch_async.testing.answers import Answer, InvalidRequestError, encode
-from helpcrunch_async.testing.fields import Fields, a_number, a_text, one_of, read_json, some_text
+from helpcrunch_async.testing.fields import a_number, a_text, one_of, read_fields, some_text
 from helpcrunch_async.testing.messages import messages_of, write_message
 from helpcrunch_async.testing.paging import read_paging
 from helpcrunch_async.testing.rendering import one, page
@@ -30,7 +30,7 @@ def list_messages(account: Account, call: Call) -> Answer:
 
 def create_message(account: Account, call: Call) -> Answer:
     """`POST /messages`: without an agent, or with null, as the customer; `markdownText` becomes the text."""
-    fields = Fields(read_json(call.body))
+    fields = read_fields(call.body, account.behaviour)
     chat_id = fields.read("chat", a_number, required=True)
     text = fields.read("text", some_text, required=True)
     markdown = fields.read("markdownText", a_text)
