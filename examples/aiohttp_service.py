@@ -58,8 +58,8 @@ async def get_customer(request: web.Request) -> web.Response:
 async def look_up(request: web.Request) -> web.StreamResponse:
     """Give many customers, one JSON object a line, as they arrive."""
     try:
-        ids = (await request.json())["ids"]
-    except (ValueError, TypeError, KeyError):
+        ids = json.loads(await request.read())["ids"]
+    except (ValueError, TypeError, KeyError, RecursionError, web.RequestPayloadError):
         ids = None
     if not isinstance(ids, list) or not all(type(each) is int and each > 0 for each in ids):
         raise web.HTTPBadRequest(text='the body is {"ids": [1, 2, 3]}')

@@ -13,6 +13,7 @@ from math import ceil
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Path, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
@@ -81,6 +82,11 @@ def make_app(new_client: Callable[[], HelpCrunchClient] = HelpCrunchClient) -> F
     @app.exception_handler(HelpCrunchError)
     async def tell(_: Request, error: HelpCrunchError) -> JSONResponse:
         return answer_to(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI's own handler gives the input back, and fails where that is not text
+        return JSONResponse({"detail": [each["msg"] for each in error.errors()]}, 422)
 
     @app.get("/customers/{customer_id}")
     async def get_customer(customer_id: Id, client: Client) -> Customer:

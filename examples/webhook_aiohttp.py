@@ -6,6 +6,7 @@
 HelpCrunch sends to https only: put a proxy with a certificate in front.
 """
 
+import asyncio
 import logging
 import os
 from collections import OrderedDict
@@ -25,6 +26,8 @@ from helpcrunch_async.webhooks import (
 )
 
 log = logging.getLogger("webhooks")
+
+BODY_TIMEOUT = 10.0  # seconds
 
 
 async def handle(event: WebhookEvent) -> None:
@@ -68,12 +71,23 @@ class Seen:
         self._ids.pop(event_id, None)
 
 
+async def raw_body(request: web.Request) -> bytes:
+    """Read the body, which anybody may have sent: it may never end, or not be what its headers say."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise web.HTTPBadRequest from None
+
+
 def make_app(signing_key: str, handle: Callable[[WebhookEvent], Awaitable[None]] = handle) -> web.Application:
     """Make the application; aiohttp refuses bodies above 1 MiB by itself."""
     seen = Seen()
 
     async def take(request: web.Request) -> web.Response:
-        body = await request.read()  # the raw bytes: they are what is signed
+        body = await raw_body(request)  # not parsed: its bytes are what is signed
         try:
             event = parse_webhook(body, request.headers.get(SIGNATURE_HEADER), signing_key)
         except WebhookSignatureError as error:

@@ -4,14 +4,16 @@
     export HELPCRUNCH_SIGNING_KEY=...     # Settings, Developers, Webhooks; not the API key
     uvicorn --app-dir examples --factory webhook_fastapi:app_of_environment
 
-HelpCrunch sends to https only: put a proxy with a certificate in front, which also bounds the size of bodies.
+HelpCrunch sends to https only: put a proxy with a certificate in front.
 """
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 from helpcrunch_async import DecodeError, WebhookSignatureError
 from helpcrunch_async.webhooks import (
@@ -25,6 +27,9 @@ from helpcrunch_async.webhooks import (
 )
 
 log = logging.getLogger("webhooks")
+
+BODY_TIMEOUT = 10.0  # seconds
+MAX_BODY_BYTES = 2**20
 
 
 async def handle(event: WebhookEvent) -> None:
@@ -40,6 +45,22 @@ async def handle(event: WebhookEvent) -> None:
             log.warning("%s is news to this version", event.name)
 
 
+async def raw_body(request: Request) -> bytes:
+    """Read the body, which anybody may have sent: it may be huge, or never end."""
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, "too large")
+    except TimeoutError:
+        raise HTTPException(408, "the body did not come in time") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the body is not whole") from None
+    return body
+
+
 def make_app(signing_key: str, handle: Callable[[WebhookEvent], Awaitable[None]] = handle) -> FastAPI:
     """Make the application."""
     app = FastAPI()
@@ -47,7 +68,7 @@ def make_app(signing_key: str, handle: Callable[[WebhookEvent], Awaitable[None]]
 
     @app.post("/helpcrunch", status_code=204)
     async def take(request: Request) -> None:
-        body = await request.body()  # the raw bytes: they are what is signed, so no model as an argument
+        body = await raw_body(request)  # no model as an argument: its bytes are what is signed
         try:
             event = parse_webhook(body, request.headers.get(SIGNATURE_HEADER), signing_key)
         except WebhookSignatureError as error:

@@ -1,29 +1,36 @@
 """The examples run: each for real, over HTTP on the loopback, against a fake server."""
 
 import asyncio
+import gzip
+import hmac
 import importlib.util
 import json
+import logging
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
+from fastapi import FastAPI
 
 from helpcrunch_async import NO_RETRY, UNLIMITED, HelpCrunchClient, RateLimiter, RetryPolicy, ServerError
 from helpcrunch_async.testing import (
+    SIGNATURE_HEADER,
     FakeHelpCrunch,
     RollingLog,
     SearchBehaviour,
     documented_customer,
     generate_customers,
+    signed_webhook,
 )
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -50,10 +57,9 @@ NewClient = Callable[[], HelpCrunchClient]
 
 
 @asynccontextmanager
-async def fastapi_service(new_client: NewClient) -> AsyncGenerator[str]:
-    """Serve the FastAPI example by uvicorn; gives its URL."""
+async def by_uvicorn(app: FastAPI) -> AsyncGenerator[str]:
+    """Serve an application of FastAPI's; gives its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = example("fastapi_service").make_app(new_client)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
     serving = asyncio.create_task(server.serve([listener]))
     try:
@@ -68,15 +74,25 @@ async def fastapi_service(new_client: NewClient) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def aiohttp_service(new_client: NewClient) -> AsyncGenerator[str]:
-    """Serve the aiohttp example; gives its URL."""
-    runner = web.AppRunner(example("aiohttp_service").make_app(new_client), access_log=None)
+async def by_aiohttp(app: web.Application) -> AsyncGenerator[str]:
+    """Serve an application of aiohttp's; gives its URL."""
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def fastapi_service(new_client: NewClient) -> AbstractAsyncContextManager[str]:
+    """Serve the FastAPI example; gives its URL."""
+    return by_uvicorn(example("fastapi_service").make_app(new_client))
+
+
+def aiohttp_service(new_client: NewClient) -> AbstractAsyncContextManager[str]:
+    """Serve the aiohttp example; gives its URL."""
+    return by_aiohttp(example("aiohttp_service").make_app(new_client))
 
 
 SERVICES = pytest.mark.parametrize("service", [fastapi_service, aiohttp_service])
@@ -281,6 +297,112 @@ async def test_aiohttp_refuses_odd_look_ups(server: FakeHelpCrunch, body: bytes,
     ):
         assert reply.status == status
     assert server.requests == []
+
+
+# --- bodies that are not what their headers say, or not for the one who gets them
+
+HOSTILE: dict[str, tuple[dict[str, str], bytes]] = {
+    "gzip that is none": ({"Content-Encoding": "gzip"}, b"plain"),
+    "deflate that is none": ({"Content-Encoding": "deflate"}, b"plain"),
+    "gzip, cut": ({"Content-Encoding": "gzip"}, gzip.compress(b"plain" * 99)[:-9]),
+    "gzip, empty": ({"Content-Encoding": "gzip"}, b""),
+    "brotli that is none": ({"Content-Encoding": "br"}, b"plain"),
+    "an unknown encoding": ({"Content-Encoding": "nonsense"}, b"plain"),
+    "an unknown charset": ({"Content-Type": "application/json; charset=nonsense"}, b"plain"),
+    "a charset that is none": ({"Content-Type": "application/json; charset=rot13"}, b"plain"),
+    "a wrong charset": ({"Content-Type": "application/json; charset=utf-16"}, b"plain"),
+    "bytes that are no text": ({}, bytes(range(256))),
+    "bytes that are no text, said to be JSON": ({"Content-Type": "application/json"}, bytes(range(256))),
+    "deeply nested": ({"Content-Type": "application/json"}, b"[" * 100_000),
+    "a multipart form without parts": ({"Content-Type": "multipart/form-data"}, b"plain"),
+    "a huge one": ({}, b"x" * (2 * 2**20)),
+    "bad chunks": ({"Transfer-Encoding": "chunked"}, b"zz\r\nplain"),
+    "a bad end of a chunk": ({"Transfer-Encoding": "chunked"}, b"5\r\nplainXX0\r\n\r\n"),
+    "a negative length": ({"Content-Length": "-1"}, b"plain"),
+    "a length that is no number": ({"Content-Length": "five"}, b"plain"),
+    "a length beyond all bounds": ({"Content-Length": "9" * 30}, b"plain"),
+    "a shorter length": ({"Content-Length": "2"}, b"plain"),
+}
+SIGNED_WITH = "a signing key"
+
+
+async def answer_to(url: str, headers: dict[str, str], body: bytes, *, then_close: bool = False) -> int:
+    """Post over a bare socket; gives the status, or 0 when the connection ends without one."""
+    parts = urlsplit(url)
+    assert parts.port is not None
+    if not {"Content-Length", "Transfer-Encoding"} & headers.keys():
+        headers = {**headers, "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        writer.write(f"POST {parts.path} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode() + body)
+        if then_close:
+            writer.write_eof()
+        line = await reader.readline()
+    finally:
+        writer.close()
+    return int(line.split()[1]) if line else 0
+
+
+async def nothing_to_do(_: object) -> None:
+    """Handle an event."""
+
+
+def receiver_of(name: str, module: ModuleType) -> AbstractAsyncContextManager[str]:
+    """Serve one of the examples that take webhooks."""
+    app = module.make_app(SIGNED_WITH, nothing_to_do)
+    return by_aiohttp(app) if name == "webhook_aiohttp" else by_uvicorn(app)
+
+
+def signed(body: bytes) -> dict[str, str]:
+    return {SIGNATURE_HEADER: hmac.new(SIGNED_WITH.encode(), body, "sha1").hexdigest()}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("name", ["webhook_aiohttp", "webhook_fastapi"])
+async def test_a_receiver_refuses_hostile_bodies(name: str, what: str) -> None:
+    """As the sender's fault, whether the body is signed or not; the next webhook is taken all the same."""
+    headers, body = HOSTILE[what]
+    good, good_headers = signed_webhook("chat.new", {"chat_id": 7}, SIGNED_WITH)
+    async with receiver_of(name, example(name)) as url:
+        for signature in ({}, signed(body)):
+            status = await answer_to(f"{url}/helpcrunch", {**headers, **signature}, body)
+            assert 400 <= status < 500
+        assert await answer_to(f"{url}/helpcrunch", good_headers, good) == 204
+
+
+@SERVICES
+@pytest.mark.parametrize("what", HOSTILE)
+async def test_a_service_refuses_hostile_bodies(service: Service, server: FakeHelpCrunch, what: str) -> None:
+    """As the caller's fault, and HelpCrunch does not hear of it."""
+    headers, body = HOSTILE[what]
+    async with service(clients_of(server)) as url:
+        assert 400 <= await answer_to(f"{url}/customers/lookup", headers, body) < 500
+        good = {"Content-Type": "application/json"}
+        assert await answer_to(f"{url}/customers/lookup", good, b'{"ids": [8737843]}') == 200
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["webhook_aiohttp", "webhook_fastapi"])
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"Content-Length": "10"}, b"plain"), ({"Transfer-Encoding": "chunked"}, b"a\r\nplain")],
+    ids=["a longer length", "a chunk that is cut"],
+)
+async def test_a_receiver_does_not_wait_for_ever(
+    name: str,
+    headers: dict[str, str],
+    body: bytes,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For the rest of a body: 408 when its time is up; a sender who leaves is not an error of ours."""
+    module = example(name)
+    async with receiver_of(name, module) as url:
+        await answer_to(f"{url}/helpcrunch", headers, body, then_close=True)
+        monkeypatch.setattr(module, "BODY_TIMEOUT", 0.05)
+        assert await answer_to(f"{url}/helpcrunch", headers, body) == 408
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 # --- the bot
