@@ -35,6 +35,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patient")
 
+# Under nohup, in the background of a shell and with some CI runners SIGINT is ignored, which programs that
+# tests start would inherit. A handler is not inherited: with one that does nothing they begin as usual.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: None)
+
 FIXTURES = Path(__file__).parent / "fixtures"
 
 

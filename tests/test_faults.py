@@ -8,7 +8,7 @@ import pytest
 from faults.case import Case, Special, limiter_for
 from faults.cases import EACH_CASE, EACH_SPECIAL
 from faults.clients import CREATION, client_on, held_by, send
-from faults.stages import Stage
+from faults.stages import CountingFactory, Stage
 
 from helpcrunch_async import APIError, DeadlineExceededError, DecodeError, HelpCrunchError, TransportError
 
@@ -54,6 +54,7 @@ LASTING = [param for param in EACH_CASE if isinstance(case := param.values[0], C
 async def test_a_fault_that_lasts_does_not_outlast_the_deadline(case: Case) -> None:
     """However long an attempt may take, the caller's deadline ends it, and gives everything back."""
     async with case.stage() as stage, asyncio.timeout(HANG), no_task_left(stage):
+        stage.session = CountingFactory()  # which waits for a connection for as long as ours does
         async with client_on(stage, timeout=100.0, deadline=0.1) as client:
             with pytest.raises(DeadlineExceededError) as caught:
                 await client.get_customer(7)

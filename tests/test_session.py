@@ -248,6 +248,12 @@ async def test_a_borrowed_sessions_short_time_out_is_not_ours() -> None:
         assert (await client.get_customer(7)).id == 7
 
 
+@pytest.mark.parametrize(("timeout", "connect"), [(0.4, 0.2), (19.0, 9.5), (300.0, 10.0)])
+def test_a_connection_takes_half_of_an_attempt_at_most(timeout: float, connect: float) -> None:
+    """So that what was certainly never sent is told from an answer that does not come."""
+    assert connect == session_module._client_timeout(timeout).sock_connect
+
+
 async def test_a_deadline_in_the_very_instant_of_a_time_out_is_kept() -> None:
     """Two timers of equal length fire together, and neither swallows the other: nothing is sent again."""
     async with (

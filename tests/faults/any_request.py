@@ -26,10 +26,10 @@ from faults.case import Case, Fault, Line
 from faults.stages import (
     Staging,
     answering,
+    no_handshake,
     no_such_host,
     nobody_accepting,
     nobody_listening,
-    say_nothing,
     showing,
 )
 from helpcrunch_async import (
@@ -127,17 +127,15 @@ FAULTS: Final = (
                 Line.NEVER_SENT,
                 _FAILED,
                 "in time",
-                timeout=0.4,
                 lasts=True,
                 platform="linux",  # elsewhere a full queue refuses
             ),
             Case(
                 "the TLS handshake hangs",
-                answering(b"", greeting=say_nothing),
+                no_handshake,
                 Line.NEVER_SENT,
                 _FAILED,
                 "in time",
-                timeout=0.4,
                 lasts=True,
             ),
         ),

@@ -13,6 +13,8 @@ from typing import TypeAlias
 import aiohttp
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from attrs import define, field
 
 from faults.server import Behaviour, FaultServer, Greeting
@@ -91,11 +93,35 @@ def _full_backlog() -> Iterator[int]:
                 filler.close()
 
 
+class _Hasty(aiohttp.TCPConnector):
+    """Gives up a connection long before the attempt ends, so that a slow machine cannot mix them up."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own argument
+    ) -> Connection:
+        assert timeout.sock_connect is not None
+        return await super().connect(req, traces, aiohttp.ClientTimeout(sock_connect=0.1))
+
+
+def _hasty_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=_Hasty(limit=0, ssl=False))
+
+
 @asynccontextmanager
 async def nobody_accepting() -> AsyncIterator[Stage]:
     """A port whose queue is full: Linux lets a connection to it hang."""
     with _full_backlog() as port:
-        yield Stage(f"http://127.0.0.1:{port}/v1")
+        yield Stage(f"http://127.0.0.1:{port}/v1", session=CountingFactory(_hasty_session))
+
+
+@asynccontextmanager
+async def no_handshake() -> AsyncIterator[Stage]:
+    """A server that takes a connection and never answers the TLS handshake."""
+    async with answering(b"", greeting=_say_nothing)() as stage:
+        yield Stage(stage.url, stage.server, CountingFactory(_hasty_session))
 
 
 class Resolver(AbstractResolver):
@@ -181,6 +207,6 @@ def showing(name: str, script: Behaviour, *, trusted: bool, expired: bool = Fals
     return stage
 
 
-async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+async def _say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     """Let a TLS handshake hang."""
     await reader.read()
