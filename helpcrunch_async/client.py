@@ -73,11 +73,12 @@ from helpcrunch_async.protocol import (
     BASE_URL,
     JSON,
     Request,
+    authorization_of,
     check_api_key,
     check_base_url,
-    hidden,
 )
 from helpcrunch_async.rate_limit import Limiter, Priority, limiter_of_account
+from helpcrunch_async.redaction import hide_locals
 from helpcrunch_async.requester import CallOptions, Requester, within
 from helpcrunch_async.retry import RetryPolicy
 from helpcrunch_async.search import (
@@ -182,6 +183,7 @@ class HelpCrunchClient:
     Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
     """
 
+    @hide_locals
     def __init__(
         self,
         api_key: str | None = None,
@@ -200,9 +202,7 @@ class HelpCrunchClient:
     ) -> None:
         if api_key is None:
             api_key = os.environ.get("HELPCRUNCH_API_KEY", "")
-        key = hidden(api_key)
-        del api_key  # whatever is wrong below, no traceback shows the key
-        self._key = check_api_key(key)
+        self._key = check_api_key(api_key)
         if base_url is None:
             base_url = os.environ.get("HELPCRUNCH_BASE_URL") or BASE_URL
         self._base_url = check_base_url(base_url, allow_http=check_flag("allow_http", allow_http))
@@ -245,12 +245,15 @@ class HelpCrunchClient:
 
     async def _open(self) -> _Open:
         async with AsyncExitStack() as stack:
-            transport = Transport(await stack.enter_async_context(self._session()))
+            session = await stack.enter_async_context(self._session())
             limiter = self._rate_limiter
             if limiter is None:
-                limiter = limiter_of_account(self._base_url, self._key)
+                limiter = limiter_of_account(self._base_url, self._key.expose())
             requester = Requester(
-                transport, self._base_url, self._key, limiter, max_in_flight=self._max_in_flight
+                Transport(session, authorization_of(self._key)),
+                self._base_url,
+                limiter,
+                max_in_flight=self._max_in_flight,
             )
             return _Open(requester, stack.pop_all(), asyncio.get_running_loop())
 

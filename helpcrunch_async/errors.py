@@ -28,13 +28,9 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from helpcrunch_async.redaction import path_in_text
+
 _CODE: Final = re.compile(r"[\w.\[\]-]{1,100}", re.ASCII)
-_WORD_OR_ID: Final = re.compile(r"[A-Za-z]+|[0-9]+")
-
-
-def path_in_text(path: str) -> str:
-    """Give a path as texts show it: what is neither a word nor an id may be an e-mail address."""
-    return "/".join(each if not each or _WORD_OR_ID.fullmatch(each) else "{}" for each in path.split("/"))
 
 
 @frozen

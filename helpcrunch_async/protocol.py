@@ -4,12 +4,11 @@ A `Request` says what is asked, a `Reply` what came back; `read` turns the one i
 error it stands for. Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from attrs import define, field
@@ -27,6 +26,7 @@ from helpcrunch_async.errors import (
     RateLimitError,
     ServerError,
 )
+from helpcrunch_async.redaction import RedactedBytes, Secret, hide_locals, snippet_of, to_secret
 from helpcrunch_async.strict_json import NotJSONError, dumps, loads
 
 JSON: TypeAlias = Any
@@ -77,62 +77,25 @@ class Reply:
     body: bytes = field(repr=False)
 
 
-class Veiled(bytes):
-    """Bytes that show their size only: in tracebacks, too, which may hold the locals of every frame."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
-
-    __str__ = __repr__
-
-
-class Secret(str):
-    """A string that shows itself to nobody: not in `repr`, `str`, f-strings, pickles or tracebacks."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __format__(self, format_spec: str) -> str:
-        return format("***", format_spec)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled")
-
-
-def hidden(key: object) -> Secret | type:
-    """Give a key as no traceback shows it; of what is no string, only the type."""
-    return Secret(str.__str__(key)) if isinstance(key, str) else type(key)
-
-
+@hide_locals
 def check_api_key(key: object) -> Secret:
-    """Take a key as it must be sent, whole and alone; in place of what is no str, its type does.
+    """Take a key as it must be sent, whole and alone.
 
     Raises:
         TypeError: it is not a string.
         ValueError: it is empty, or holds what a key cannot hold; the text never shows the key.
     """
-    if not isinstance(key, str):
-        kind = key if isinstance(key, type) else type(key)
-        del key  # a key as bytes is one, too
-        raise TypeError(f"the API key is a str, not {kind.__name__}")
-    # from here on it is shown by no traceback; its methods see the key, its str() does not
-    key = key if isinstance(key, Secret) else Secret(key)
-    if not key.strip():
+    secret = to_secret("the API key", key)
+    text = secret.expose()
+    if not text.strip():
         raise ValueError("no API key: pass it to HelpCrunchClient or set HELPCRUNCH_API_KEY")
-    if key != key.strip():
+    if text != text.strip():
         raise ValueError("the API key begins or ends with white space")
-    if "<" in key or ">" in key:
+    if "<" in text or ">" in text:
         raise ValueError("the API key holds < or >: send the key itself, without the placeholder's brackets")
-    if not (key.isascii() and key.isprintable()) or " " in key:
+    if not (text.isascii() and text.isprintable()) or " " in text:
         raise ValueError("the API key holds a space, a control character or a non-ASCII character")
-    return key
+    return secret
 
 
 def check_base_url(url: object, *, allow_http: bool = False) -> str:
@@ -189,20 +152,20 @@ def url_of(base_url: str, request: Request) -> str:
     return f"{url}?{urlencode(request.query)}" if request.query else url
 
 
-def headers_of(key: Secret, *, with_body: bool) -> dict[str, str]:
-    """Give the headers of a request; the one that holds the key hides it."""
-    headers = {
-        # str.__add__ because an f-string would, rightly, show stars
-        "Authorization": Secret(str.__add__("Bearer ", key)),
-        "Accept": "application/json",
-        "User-Agent": USER_AGENT,
-    }
+def authorization_of(key: Secret) -> Secret:
+    """Return the value of the header `Authorization`."""
+    return Secret(f"Bearer {key.expose()}")
+
+
+def headers_of(*, with_body: bool) -> dict[str, str]:
+    """Return the headers of a request, but for `Authorization`."""
+    headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
     if with_body:
         headers["Content-Type"] = "application/json"
     return headers
 
 
-def encode_body(body: JSON) -> Veiled | None:
+def encode_body(body: JSON) -> RedactedBytes | None:
     """Write a request body as JSON.
 
     Raises:
@@ -211,7 +174,7 @@ def encode_body(body: JSON) -> Veiled | None:
     """
     if body is None:
         return None
-    return Veiled(dumps(body).encode())
+    return RedactedBytes(dumps(body).encode())
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -266,20 +229,6 @@ def read(request: Request, reply: Reply, *, attempts: int, retry_after: float | 
     raise unreadable
 
 
-_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\\?\Z)|\'(?:[^\'\\]|\\.)*(?:\'|\\?\Z))(\s*:)?', re.DOTALL)
-_REVEALING = re.compile(r'[^\s<>"@]+@[^\s<>"]+|\d{4,}|\bBearer\s+[^\s<>"]+', re.IGNORECASE)
-
-
-def snippet_of(body: bytes, length: int = 120) -> str:
-    """Give the beginning of a body with quoted values, e-mail addresses and long numbers masked.
-
-    So is a key, which some servers' pages for developers echo with the other headers.
-    """
-    text = body[: 4 * length].decode("utf-8", "replace")
-    text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] else "…", text)  # a key stays, a value goes
-    return " ".join(_REVEALING.sub("…", text).split())[:length]
-
-
 def error_of(request: Request, reply: Reply, *, attempts: int, retry_after: float | None) -> APIError:
     """Give the error that a reply stands for: its class by the status, never by the words in it."""
     errors = _error_details(reply)
@@ -324,8 +273,3 @@ def _error_detail(item: Mapping[str, object]) -> ErrorDetail:
 
 def _words_of(message: object) -> str:
     return "" if message is None else dumps(message)
-
-
-def reveal(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give headers as they go over the wire, secrets in the open: for the HTTP library alone."""
-    return {name: str.__str__(value) for name, value in headers.items()}

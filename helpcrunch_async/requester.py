@@ -19,14 +19,11 @@ from helpcrunch_async.errors import (
     NotFoundError,
     RateLimitError,
     TransportError,
-    path_in_text,
 )
 from helpcrunch_async.protocol import (
     JSON,
     Reply,
     Request,
-    Secret,
-    Veiled,
     encode_body,
     headers_of,
     parse_retry_after,
@@ -34,6 +31,7 @@ from helpcrunch_async.protocol import (
     url_of,
 )
 from helpcrunch_async.rate_limit import PRIORITIES, Limiter, Priority, Turn, TurnRefusedError
+from helpcrunch_async.redaction import RedactedBytes, path_in_text
 from helpcrunch_async.retry import Repetition, RetryBudget, RetryPolicy
 
 log: Final = logging.getLogger("helpcrunch_async")
@@ -74,7 +72,7 @@ class Transport(Protocol):
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - a transport bounds its own attempt
     ) -> Reply:
         """Raise a TransportError when no whole reply comes within `timeout` seconds."""
@@ -96,7 +94,7 @@ class _Call:
     fold: Fold | None
     ends_at: float | None  # on the loop's clock
     turn: Turn | None = None
-    body: Veiled | None = None
+    body: RedactedBytes | None = None
     started: float = 0.0  # on the loop's clock
     attempts: int = 0
     in_doubt: bool = False  # an attempt may have changed something, and no reply has told
@@ -121,7 +119,6 @@ class Requester:
         self,
         transport: Transport,
         base_url: str,
-        key: Secret,
         limiter: Limiter,
         *,
         max_in_flight: int,
@@ -131,8 +128,8 @@ class Requester:
     ) -> None:
         self._transport = transport
         self._base_url = base_url
-        self._headers = headers_of(key, with_body=False)
-        self._headers_with_body = headers_of(key, with_body=True)
+        self._headers = headers_of(with_body=False)
+        self._headers_with_body = headers_of(with_body=True)
         self._limiter = limiter
         self._in_flight = asyncio.Semaphore(max_in_flight)
         self._budget = RetryBudget()

@@ -6,6 +6,7 @@ It moves bytes. What a status means, what is in a body and whose key it carries 
 import asyncio
 import os
 import ssl as ssl_module
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import lru_cache
@@ -15,7 +16,6 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from attrs import frozen
-from multidict import CIMultiDict
 from yarl import URL
 
 from helpcrunch_async.errors import (
@@ -25,13 +25,18 @@ from helpcrunch_async.errors import (
     ResponseTooLargeError,
     TransportError,
 )
-from helpcrunch_async.protocol import Reply, reveal
+from helpcrunch_async.protocol import Reply
+from helpcrunch_async.redaction import RedactedBytes, Secret, drop_frames
 
 SessionFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
 """Called once when a client is opened; leaving the context manager ends what it made."""
 
 MAX_BODY_BYTES: Final = 16 * 2**20  # decompressed; a page of a hundred customers is about 0.2 MB
 _LONGEST_CONNECT: Final = 10.0  # seconds; less than an attempt, so that "never sent" is known for sure
+_LIBRARIES: Final = frozenset(
+    {"aiohttp", "aiohappyeyeballs", "aiosignal", "async_timeout", "frozenlist", "helpcrunch_async", "yarl"}
+)
+"""Whose frames, below an attempt, hold the key in the open, or a request."""
 _KEEP_ALIVE: Final = 10.0  # seconds; shorter than common servers', so they rarely close under a request
 
 
@@ -52,10 +57,11 @@ def open_session(
     Args:
         proxy: URL of an HTTP proxy; one with credentials in it shows them to whoever sees the URL.
         ssl: a context that trusts other certificates, or False to trust every one.
-        trust_env: take proxies from HTTP_PROXY and the like, and credentials from netrc.
-        trace_configs: aiohttp's own hooks around each attempt.
-        middlewares: aiohttp's own client middlewares, called for each attempt. They see the API key, in the
-            header `Authorization`.
+        trust_env: take proxies from HTTP_PROXY and the like. What netrc says of the host is not used.
+        trace_configs: aiohttp's own hooks around each attempt. Only `on_request_headers_sent` sees the key,
+            as the header `Authorization`.
+        middlewares: aiohttp's own client middlewares, called for each attempt. They do not see the key, which
+            is set behind them; an `Authorization` of their own is replaced.
     """
     return aiohttp.ClientSession(
         connector=_Connector(limit=0, ssl=ssl, keepalive_timeout=_KEEP_ALIVE),
@@ -120,13 +126,13 @@ class _ProxyRefusedError(_WithoutWordsError):
     """Stands for one whose text is the proxy's URL, with its password."""
 
 
-async def _without_surprises(
-    request: aiohttp.ClientRequest,
-    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
-) -> aiohttp.ClientResponse:
-    # aiohttp sends GET, PUT and DELETE once more when a pooled connection breaks. Our own policy
-    # counts attempts, so what aiohttp would answer with a resend leaves here under another name. So does
-    # what says too much: tracing writes the exceptions that it sees here into its spans.
+_Handler: TypeAlias = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+
+
+async def _replace_errors(request: aiohttp.ClientRequest, handler: _Handler) -> aiohttp.ClientResponse:
+    # The outermost middleware. aiohttp sends GET, PUT and DELETE once more when a pooled connection breaks.
+    # Our own policy counts attempts, so what aiohttp would answer with a resend leaves under another name.
+    # So does what says too much: tracing writes the exceptions that it sees into its spans.
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -152,21 +158,26 @@ class _Failure:
 
 
 class Transport:
-    """One session, and one request over it at a time per call of `send`."""
+    """One session, and one request over it at a time per call of `send`.
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    Args:
+        session: what it sends with.
+        authorization: the value of the header `Authorization`.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, authorization: Secret) -> None:
         self._session = session
-        # A request's middlewares replace its session's, so those of a borrowed session are kept behind
-        # ours. aiohttp has no public way to read them; a test fails when this one is gone.
-        self._middlewares = (_without_surprises, *session._middlewares)  # noqa: SLF001
-        self._revealed: dict[int, tuple[Mapping[str, str], CIMultiDict[str]]] = {}
+        self._authorization = authorization
+        # A request's middlewares replace its session's, so those of the session stand between ours. aiohttp
+        # has no public way to read them; a test fails when this one is gone.
+        self._middlewares = (_replace_errors, *session._middlewares, self._authorize)  # noqa: SLF001
 
     async def send(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - the connect time-out inside is derived from it
     ) -> Reply:
         """Send one request and read its reply to the last byte, all within `timeout` seconds.
@@ -174,51 +185,61 @@ class Transport:
         Raises:
             TransportError: no whole reply came.
             ClientClosedError: the session was closed.
+            BaseException: what a hook or a middleware of the session raised, or a cancellation; without the
+                frames of aiohttp.
         """
         if self._session.closed:
             raise ClientClosedError("the session is closed")
-        failure: _Failure
+        handled = sys.exception()
         try:
-            async with asyncio.timeout(timeout):
-                response = await self._session.request(
-                    method,
-                    URL(url, encoded=True),
-                    data=body,
-                    headers=self._reveal(headers),  # in no variable, hence in no traceback
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    timeout=_client_timeout(timeout),
-                    middlewares=self._middlewares,
-                )
-                try:
-                    return Reply(response.status, response.headers, await _read_whole(response.content))
-                except BaseException:
-                    response.close()  # at the end of a body the connection goes back to the pool by itself
-                    del response  # holds the key, and this frame is in the traceback of what is raised below
+            return await self._attempt(method, url, headers, body, timeout)
+        except BaseException as error:
+            failure = _failure_of(error, timeout)
+            if failure is None:
+                raised_by_aiohttp = drop_frames(error, handled, _LIBRARIES)
+                if not (raised_by_aiohttp and isinstance(error, ValueError)):
                     raise
-        except TimeoutError as error:
-            failure = _timed_out(error, timeout)
-        except (aiohttp.ClientError, _WithoutWordsError, OSError) as error:
-            failure = _failure_of(error)
-        except ValueError:
-            # aiohttp will not mix our header with credentials from netrc or from a borrowed session
-            failure = _Failure(
-                ConnectionFailedError, "the session has credentials of its own", sent=False, permanent=True
-            )
+                failure = _refusal(self._session)
         if self._session.closed:
             closed = ClientClosedError("the session was closed while a request was under way")
             closed.outcome_unknown = failure.sent
             raise closed
-        # Raised outside the `except`: aiohttp's exceptions hold the key, and even `from None` would
-        # keep one in __context__.
+        # raised outside the `except`: even `from None` would keep aiohttp's exception in __context__.
         raise failure.error(failure.what, sent=failure.sent, permanent=failure.permanent)
 
-    def _reveal(self, headers: Mapping[str, str]) -> CIMultiDict[str]:
-        """Give headers as aiohttp takes them, which copies them; a client has two sets for all its life."""
-        known = self._revealed.get(id(headers))
-        if known is None:
-            known = self._revealed[id(headers)] = headers, CIMultiDict(reveal(headers))
-        return known[1]
+    async def _attempt(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: RedactedBytes | None,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> Reply:
+        async with asyncio.timeout(timeout):
+            response = await self._session.request(
+                method,
+                URL(url, encoded=True),
+                data=None if body is None else body.expose(),
+                headers=headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                timeout=_client_timeout(timeout),
+                middlewares=self._middlewares,
+            )
+            try:
+                return Reply(response.status, response.headers, await _read_whole(response.content))
+            except BaseException:
+                response.close()  # at the end of a body the connection goes back to the pool by itself
+                raise
+
+    async def _authorize(self, request: aiohttp.ClientRequest, handler: _Handler) -> aiohttp.ClientResponse:
+        # The innermost middleware: the header is there while aiohttp connects and sends, and for nobody else.
+        # Afterwards the request, and the response that refers to its headers, are in users' hands.
+        request.headers["Authorization"] = self._authorization.expose()
+        try:
+            return await handler(request)
+        finally:
+            request.headers.popall("Authorization", None)
 
 
 async def _read_whole(content: aiohttp.StreamReader) -> bytes:
@@ -245,12 +266,6 @@ def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=min(_LONGEST_CONNECT, seconds / 2))
 
 
-def _timed_out(error: TimeoutError, timeout: float) -> _Failure:
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return _Failure(ConnectionFailedError, "no connection in time", sent=False)
-    return _Failure(RequestTimeoutError, f"no whole reply within {timeout:g} seconds")
-
-
 _NEVER_SENT: Final[Mapping[type[Exception], str]] = {
     aiohttp.ClientConnectorDNSError: "the host name could not be resolved",
     aiohttp.ClientSSLError: "the TLS handshake failed",
@@ -259,7 +274,18 @@ _NEVER_SENT: Final[Mapping[type[Exception], str]] = {
 }
 
 
-def _failure_of(error: Exception) -> _Failure:
+def _failure_of(error: BaseException, timeout: float) -> _Failure | None:
+    """Say in our words what the network did; None for a cancellation, or what a hook of the user's raised."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _Failure(ConnectionFailedError, "no connection in time", sent=False)
+    if isinstance(error, TimeoutError):
+        return _Failure(RequestTimeoutError, f"no whole reply within {timeout:g} seconds")
+    if isinstance(error, aiohttp.ClientError | _WithoutWordsError | OSError):
+        return _broken(error)
+    return None
+
+
+def _broken(error: Exception) -> _Failure:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
         return _Failure(
             ConnectionFailedError, "the server's certificate is not valid", sent=False, permanent=True
@@ -288,3 +314,11 @@ def _failure_of(error: Exception) -> _Failure:
         # aiohttp gives these a status of its own making; no reply had one
         return _Failure(TransportError, "the reply is not HTTP")
     return _Failure(ConnectionFailedError, "the connection broke before the reply was here")
+
+
+def _refusal(session: aiohttp.ClientSession) -> _Failure:
+    """Say why aiohttp raised a ValueError: it was given nothing of the caller's that it could refuse."""
+    what = "aiohttp refuses the settings of the session: its headers, its credentials or its proxy"
+    if "Authorization" in session.headers:
+        what = "the session has an Authorization header beside other credentials, which aiohttp refuses"
+    return _Failure(ConnectionFailedError, what, sent=False, permanent=True)

@@ -1,15 +1,21 @@
 """JSON by the standard: no NaN, no infinities, no half of a surrogate pair; and errors that show no data."""
 
 import json
+import re
 from math import isinf
 from operator import index
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+
+from helpcrunch_async.redaction import hide_locals
+
+_SURROGATE: Final = re.compile("[\\ud800-\\udfff]")
 
 
 class NotJSONError(ValueError):
     """A text that is not JSON. Says what is wrong and where, and shows nothing of the text."""
 
 
+@hide_locals
 def dumps(value: object) -> str:
     """Return a value as compact JSON text; what is an integer, such as those of numpy, is written as one.
 
@@ -18,15 +24,12 @@ def dumps(value: object) -> str:
         ValueError: NaN, an infinity, half a surrogate pair, or a container that holds itself.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=index)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        del text, value  # captured locals: see redaction
-    else:
-        return text
-    raise ValueError("half a surrogate pair, which no text can carry")  # the codec's own error holds the text
+    if _SURROGATE.search(text):  # the codec's own error would hold the text
+        raise ValueError("half a surrogate pair, which no text can carry")
+    return text
 
 
+@hide_locals
 def loads(text: str | bytes) -> Any:
     """Read JSON text, or the UTF-8 bytes of one. A number too large for a float stays the text that it is.
 
@@ -41,7 +44,6 @@ def loads(text: str | bytes) -> Any:
         problem = f"not JSON: {error.msg} at character {error.pos}"
     except (ValueError, RecursionError) as error:
         problem = f"not JSON: {type(error).__name__}"
-    del text  # captured locals: see redaction
     raise NotJSONError(problem)  # out here, so that no __context__ holds the text
 
 

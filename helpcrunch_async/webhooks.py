@@ -40,7 +40,8 @@ from helpcrunch_async.models.webhook import (
     WebhookEvent,
     WebhookMessage,
 )
-from helpcrunch_async.protocol import JSON, Secret, hidden, snippet_of
+from helpcrunch_async.protocol import JSON
+from helpcrunch_async.redaction import Secret, hide_locals, snippet_of, to_secret
 from helpcrunch_async.strict_json import NotJSONError, loads
 
 __all__ = [
@@ -77,6 +78,7 @@ _MODEL_BY_NAME: Final[Mapping[str, type[ChatEvent | CustomerEvent | MessageEvent
 }
 
 
+@hide_locals
 def verify_signature(body: bytes, signature: str | None, signing_key: str) -> None:
     """Refuse a webhook that HelpCrunch did not sign; return None for one that it did.
 
@@ -93,11 +95,10 @@ def verify_signature(body: bytes, signature: str | None, signing_key: str) -> No
         TypeError: an argument has the wrong type, such as a body that was decoded.
         ValueError: the signing key is empty, or white space came along with it.
     """
-    key = hidden(signing_key)
-    del signing_key  # error trackers capture locals
-    _verify(body, signature, key)
+    _verify(body, signature, to_secret("the signing key", signing_key))
 
 
+@hide_locals
 def parse_webhook(body: bytes, signature: str | None, signing_key: str) -> WebhookEvent:
     """Verify a webhook, then read it: a typed event, or `UnknownEvent` for a name that is not documented.
 
@@ -111,9 +112,7 @@ def parse_webhook(body: bytes, signature: str | None, signing_key: str) -> Webho
         TypeError: as `verify_signature`.
         ValueError: as `verify_signature`.
     """
-    key = hidden(signing_key)
-    del signing_key
-    _verify(body, signature, key)
+    _verify(body, signature, to_secret("the signing key", signing_key))
     envelope = _decode(body)
     if not isinstance(envelope, dict):
         raise _unlike_an_event("$: expected an object")
@@ -124,12 +123,10 @@ def parse_webhook(body: bytes, signature: str | None, signing_key: str) -> Webho
     return from_dict(model, envelope)
 
 
-def _verify(body: object, signature: object, key: Secret | type) -> None:
-    if isinstance(key, type):
-        raise TypeError(f"the signing key is a str, not {key.__name__}")
-    if not key:
+def _verify(body: object, signature: object, key: Secret) -> None:
+    if not key.expose():
         raise ValueError("no signing key: anyone could sign with an empty one")
-    if key != key.strip():
+    if key.expose() != key.expose().strip():
         raise ValueError("the signing key begins or ends with white space")
     if not isinstance(body, bytes):
         raise TypeError(f"the body is the raw bytes of the request, as they came, not {type(body).__name__}")
@@ -142,7 +139,7 @@ def _verify(body: object, signature: object, key: Secret | type) -> None:
     # Neither the key in the open nor the right signature is ever in a local. surrogatepass, because the
     # error about a surrogate would show a part of the key.
     if not hmac.compare_digest(
-        hmac.digest(str.encode(key, "utf-8", "surrogatepass"), body, "sha1"),
+        hmac.digest(key.expose().encode("utf-8", "surrogatepass"), body, "sha1"),
         bytes.fromhex(signature),
     ):
         raise WebhookSignatureError("the webhook's signature does not fit its body and the signing key")

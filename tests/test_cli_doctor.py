@@ -11,6 +11,7 @@ from helpcrunch_async.cli.account import Account
 from helpcrunch_async.cli.doctor.finding import Finding, State
 from helpcrunch_async.cli.doctor.machine import _look_at_needed, _numbers, look_at_proxies
 from helpcrunch_async.cli.doctor.reach import Watch, look_at_clock, look_at_helpcrunch
+from helpcrunch_async.protocol import check_api_key
 from helpcrunch_async.testing import FakeHelpCrunch
 
 pytest_plugins = "cli.fixtures"
@@ -84,7 +85,7 @@ async def test_what_may_come_back(fault: str, what: str, state: State, said: str
     """Each has its own words, and none is asked for again."""
     async with FakeHelpCrunch(customers=1) as server:
         server.fail_next(1, fault)  # type: ignore[arg-type]  # a Fault each
-        findings = await look_at_helpcrunch(Account("key", server.url), Watch())
+        findings = await look_at_helpcrunch(Account(check_api_key("key"), server.url), Watch())
         assert len(server.requests) == 1
     found = {each.what: each for each in findings}
     assert found[what].state is state
@@ -95,7 +96,7 @@ async def test_the_clock_is_compared_with_the_servers() -> None:
     """By the Date of an answer, whatever the answer is."""
     async with FakeHelpCrunch(customers=1) as server:
         watch = Watch(clock=lambda: 0.0)
-        findings = await look_at_helpcrunch(Account("wrong", server.url), watch)
+        findings = await look_at_helpcrunch(Account(check_api_key("wrong"), server.url), watch)
     (clock,) = (each for each in findings if each.what == "clock")
     assert clock.state is State.ODD
     assert "behind HelpCrunch" in clock.words

@@ -9,8 +9,9 @@ import pytest
 
 from helpcrunch_async import NO_RETRY, UNLIMITED, Customer, HelpCrunchClient, RateLimiter, RetryPolicy
 from helpcrunch_async.endpoints import GET_CUSTOMER
-from helpcrunch_async.protocol import Reply, check_api_key
+from helpcrunch_async.protocol import Reply
 from helpcrunch_async.rate_limit import Limiter
+from helpcrunch_async.redaction import RedactedBytes
 from helpcrunch_async.requester import CallOptions, Requester
 from helpcrunch_async.testing import FakeHelpCrunch, FixedWindow, RollingLog, TokenBucket, run_in_virtual_time
 
@@ -53,7 +54,7 @@ def test_two_hundred_calls_rate_limited_twice_each_are_all_right(limiter: Limite
             method: str,
             url: str,
             headers: Mapping[str, str],
-            body: bytes | None,
+            body: RedactedBytes | None,
             timeout: float,  # noqa: ASYNC109 - the transport's interface
         ) -> Reply:
             await asyncio.sleep(0.05)
@@ -67,7 +68,6 @@ def test_two_hundred_calls_rate_limited_twice_each_are_all_right(limiter: Limite
         requester = Requester(
             transport,
             "https://api.example/v1",
-            check_api_key("key"),
             limiter if limiter is not None else RateLimiter(),
             max_in_flight=100,
         )

@@ -22,8 +22,9 @@ from helpcrunch_async import (
     ServerError,
 )
 from helpcrunch_async.lookup import CustomerLookup, SearchTrust, _Source
-from helpcrunch_async.protocol import Reply, check_api_key
+from helpcrunch_async.protocol import Reply
 from helpcrunch_async.rate_limit import Priority, Turn, TurnRefusedError
+from helpcrunch_async.redaction import RedactedBytes
 from helpcrunch_async.requester import CallOptions, Requester
 
 BULK = CallOptions(RetryPolicy(attempts=1), 30.0, None, None, "bulk")
@@ -54,7 +55,7 @@ class Server:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - the transport's interface
     ) -> Reply:
         if method == "GET":
@@ -63,7 +64,7 @@ class Server:
             known = Reply(200, {}, json.dumps({"id": wanted}).encode())
             return known if wanted < 1000 else Reply(404, {}, b"")
         assert url == "https://api.example/customers/search"
-        sent = json.loads(body or b"")
+        sent = json.loads(body.expose() if body is not None else b"")
         ids = [each["value"] for each in sent["filter"]]
         self.bodies.append(sent)
         self.sent.append(ids)
@@ -78,8 +79,7 @@ def lookup_of(
     options: CallOptions = BULK,
     limiter: Limiter = UNLIMITED,
 ) -> CustomerLookup:
-    key = check_api_key("key")
-    requester = Requester(server, "https://api.example", key, limiter, max_in_flight=100)
+    requester = Requester(server, "https://api.example", limiter, max_in_flight=100)
     return CustomerLookup(requester, options, SearchTrust() if trust is None else trust, batch=batch)
 
 

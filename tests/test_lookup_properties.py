@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from helpcrunch_async import Customer, HelpCrunchError, NotFoundError, RateLimiter, RetryPolicy
 from helpcrunch_async.errors import ConnectionFailedError
 from helpcrunch_async.lookup import CustomerLookup, SearchTrust
-from helpcrunch_async.protocol import Reply, check_api_key
+from helpcrunch_async.protocol import Reply
+from helpcrunch_async.redaction import RedactedBytes
 from helpcrunch_async.requester import CallOptions, Requester
 from helpcrunch_async.testing import FixedWindow, SearchBehaviour, run_in_virtual_time
 from helpcrunch_async.testing.account import Account
@@ -51,7 +52,7 @@ class FearedServer:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - the transport's interface
     ) -> Reply:
         await asyncio.sleep(0.2 * self.random.random())
@@ -59,14 +60,15 @@ class FearedServer:
             raise ConnectionFailedError("broken on purpose")
         if self.rule.hit(asyncio.get_running_loop().time()) is not None:
             return Reply(429, {}, b"")
-        answer = ROUTER.answer(self.account, Call(method, urlsplit(url).path, {}, body or b""))
+        answer = ROUTER.answer(
+            self.account, Call(method, urlsplit(url).path, {}, body.expose() if body else b"")
+        )
         return Reply(answer.status, answer.headers, answer.body)
 
     def requester(self) -> Requester:
         return Requester(
             self,
             "https://api.example",
-            check_api_key("key"),
             RateLimiter(random=self.random.random),
             max_in_flight=100,
             random=self.random.random,

@@ -17,7 +17,7 @@ from leaks.planted import KEY, client_at
 from leaks.watch import Witness, places
 
 from helpcrunch_async.accounts import _kinds
-from helpcrunch_async.protocol import Request, Veiled, encode_body
+from helpcrunch_async.protocol import Request, encode_body
 from helpcrunch_async.testing import FakeHelpCrunch
 
 
@@ -89,11 +89,7 @@ async def test_the_client_does_not_show_the_key() -> None:
 
 def test_a_body_shows_its_size_only() -> None:
     """On its way out it is in the locals of several frames."""
-    body = encode_body({"email": "mara@customer.example"})
-    assert body is not None
-    assert (repr(body), str(body), f"{body}") == ("<33 bytes>", "<33 bytes>", "<33 bytes>")
-    assert body == b'{"email":"mara@customer.example"}'
-    assert repr(Veiled()) == "<0 bytes>"
+    assert repr(encode_body({"email": "mara@customer.example"})) == "<33 bytes>"
 
 
 def test_a_request_shows_neither_body_nor_query() -> None:

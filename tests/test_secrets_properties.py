@@ -19,7 +19,8 @@ from helpcrunch_async import (
     TransportError,
     endpoints,
 )
-from helpcrunch_async.protocol import Reply, Secret, check_api_key
+from helpcrunch_async.protocol import Reply
+from helpcrunch_async.redaction import RedactedBytes, Secret
 from helpcrunch_async.requester import CallOptions, Requester
 
 PRINTABLE = st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="<>")
@@ -72,7 +73,7 @@ class Scripted:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - the transport's interface
     ) -> Reply:
         """Answer one request."""
@@ -89,7 +90,7 @@ def test_no_error_shows_the_key(key: str, outcomes: list[Any], request_: Any, ag
     """Whatever a server says, or does not: not in texts, pickles, or locals of any frame."""
 
     async def main() -> None:
-        requester = Requester(Scripted(outcomes), "https://h", check_api_key(key), UNLIMITED, max_in_flight=1)
+        requester = Requester(Scripted(outcomes), "https://h", UNLIMITED, max_in_flight=1)
         retry = RetryPolicy(attempts=3, max_backoff=0.0) if again else NO_RETRY
         options = CallOptions(retry, 30.0, None, None, "interactive")
         try:
@@ -121,4 +122,4 @@ def test_no_format_shows_a_secret(text: str, spec: str) -> None:
     shown = f"{secret:{spec}}{[secret]}{(secret,)!r}{ {'key': secret}!s}{ {secret} }{secret!r:{spec}}"
     assert text not in shown
     assert repr(text) not in shown
-    assert len(secret) == len(text)
+    assert text == secret.expose()

@@ -33,8 +33,11 @@ from helpcrunch_async import (
     open_session,
 )
 from helpcrunch_async import session as session_module
+from helpcrunch_async.redaction import RedactedBytes, Secret
 from helpcrunch_async.session import Transport
 from helpcrunch_async.testing import FakeHelpCrunch, Fault
+
+AUTHORIZATION = Secret("Bearer key")
 
 
 @asynccontextmanager
@@ -78,11 +81,11 @@ async def test_nothing_is_resent_behind_our_back(method: str, fault: Behaviour) 
         FaultServer(KEPT, fault, keep_alive=True) as server,
         open_session() as session,
     ):
-        transport = Transport(session)
+        transport = Transport(session, AUTHORIZATION)
         url = f"{server.url}/customers/7"
         assert (await transport.send("GET", url, {}, None, 5.0)).status == 200
         with pytest.raises(ConnectionFailedError) as caught:
-            await transport.send(method, url, {}, b"{}" if method != "GET" else None, 5.0)
+            await transport.send(method, url, {}, RedactedBytes(b"{}") if method != "GET" else None, 5.0)
         assert caught.value.sent
         assert len(server.requests) == 2
         assert server.connections == 1
@@ -545,6 +548,6 @@ async def test_headers_given_to_the_transport_are_not_changed() -> None:
     """One mapping serves many requests."""
     headers: Mapping[str, str] = {"Accept": "application/json"}
     async with FaultServer(http(CUSTOMER, "X-A: 1", "X-A: 2")) as server, open_session() as session:
-        reply = await Transport(session).send("GET", f"{server.url}/x", headers, None, 5.0)
+        reply = await Transport(session, AUTHORIZATION).send("GET", f"{server.url}/x", headers, None, 5.0)
     assert headers == {"Accept": "application/json"}
     assert (reply.status, reply.headers["x-a"], reply.body) == (200, "1", CUSTOMER)

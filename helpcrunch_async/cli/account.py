@@ -14,6 +14,7 @@ from helpcrunch_async.cli.stdout import is_terminal
 from helpcrunch_async.client import HelpCrunchClient
 from helpcrunch_async.protocol import BASE_URL, check_api_key, check_base_url
 from helpcrunch_async.rate_limit import RateLimiter
+from helpcrunch_async.redaction import Secret
 from helpcrunch_async.retry import RetryPolicy
 from helpcrunch_async.session import SessionFactory, open_session
 
@@ -61,7 +62,7 @@ DEFAULT_BUDGET: Final = 120  # what HelpCrunch documents for an account
 class Account:
     """What a client needs to know of the account."""
 
-    key: str = field(repr=False)
+    key: Secret
     base_url: str
     use_proxy: bool = False
     limiter: RateLimiter = field(factory=RateLimiter)
@@ -73,7 +74,7 @@ class Account:
     ) -> HelpCrunchClient:
         """Make a client; it is not open yet."""
         return HelpCrunchClient(
-            self.key,
+            self.key.expose(),
             base_url=self.base_url,
             session=session or partial(open_session, trust_env=self.use_proxy),
             retry=retry,
@@ -107,7 +108,7 @@ def find_base_url(base_url: str | None, *, allow_http: bool) -> str:
         raise CommandError(line, ExitCode.USAGE) from None
 
 
-def find_key() -> str:
+def find_key() -> Secret:
     """Take the key from the environment, or ask for it.
 
     Raises:

@@ -12,6 +12,7 @@ from helpcrunch_async.converter.models import Times, reader_of, writer_of
 from helpcrunch_async.converter.values import ReplyMemo, UnfitError, memo
 from helpcrunch_async.errors import DecodeError
 from helpcrunch_async.models import Page
+from helpcrunch_async.redaction import hide_locals
 
 M = TypeVar("M")
 
@@ -34,10 +35,11 @@ def from_dict(model: type[M], mapping: Mapping[str, Any]) -> M:
         problem = f"${error.path}: {error.words}"
     else:
         return instance
-    del mapping  # captured locals: see redaction
+    del mapping  # hide_locals would cost each row of a page a call
     raise DecodeError(f"not a {model.__name__}: {problem}", (problem,))
 
 
+@hide_locals
 def structure_one(body: Any, model: type[M]) -> M:
     """Read the body of a reply that holds one object, bare or wrapped: a lone `data` has it, or a list of it.
 
@@ -50,12 +52,10 @@ def structure_one(body: Any, model: type[M]) -> M:
             inner = inner[0]
         if isinstance(inner, dict):
             body = inner
-    try:
-        return from_dict(model, body)
-    finally:
-        del body  # captured locals: see redaction
+    return from_dict(model, body)
 
 
+@hide_locals
 def structure_page(body: object, model: type[M], *, offset: int) -> Page[M]:
     """Read a page of which every row can be read.
 
@@ -63,16 +63,15 @@ def structure_page(body: object, model: type[M], *, offset: int) -> Page[M]:
         DecodeError: as `read_page`; or some rows cannot be read: `problems` names them, `page` has the rest.
     """
     page, problems = read_page(body, model, offset=offset)
-    del body  # captured locals: see redaction
     if not problems:
         return page
     message = f"not a page of {model.__name__}: {'; '.join(problems[:3])}"
     unreadable = DecodeError(message, problems)
     unreadable.page = page
-    del page
     raise unreadable
 
 
+@hide_locals
 def read_page(body: object, model: type[M], *, offset: int) -> tuple[Page[M], tuple[str, ...]]:
     """Read the rows of a page that can be read; return them, and what is wrong with the others.
 
@@ -85,7 +84,6 @@ def read_page(body: object, model: type[M], *, offset: int) -> tuple[Page[M], tu
     meta, total = (body.get("meta"), body.get("total")) if isinstance(body, dict) else (None, None)
     if total is None and isinstance(meta, dict):
         total = meta.get("total")
-    del body, meta  # captured locals: see redaction
     if problem is not None:
         raise DecodeError("not a page of rows", (problem,))
     kind: Any = model

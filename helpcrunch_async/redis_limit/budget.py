@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from helpcrunch_async.errors import TransportError
+from helpcrunch_async.redaction import Secret
 from helpcrunch_async.redis_limit.messages import Answer, Question
 
 Client: TypeAlias = Redis | RedisCluster
@@ -110,8 +111,8 @@ def redis_key(key: str) -> str:
     return f"{{{key}}}:budget:{_FORMAT}"
 
 
-def connect_by_url(url: str, timeout: float) -> Client:
-    """Make a client; nothing is connected before it is used.
+def connect_by_url(url: Secret, timeout: float) -> Client:
+    """Make a client for a URL, which may hold a password; nothing is connected before it is used.
 
     Raises:
         ValueError: it is not the URL of a Redis.
@@ -120,7 +121,7 @@ def connect_by_url(url: str, timeout: float) -> Client:
         return cast(
             "Client",
             Redis.from_url(
-                url,
+                url.expose(),
                 socket_timeout=timeout,
                 socket_connect_timeout=timeout,
                 retry=Retry(NoBackoff(), 1),  # one reconnection: an idle connection may have been dropped

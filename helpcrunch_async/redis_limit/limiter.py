@@ -11,6 +11,7 @@ from redis.asyncio import Redis, RedisCluster
 from helpcrunch_async.checks import check_count, check_seconds
 from helpcrunch_async.rate_limit import Priority, Statistics, Turn
 from helpcrunch_async.rate_limit.limiter import DEFAULT_LIMIT, DEFAULT_PERIOD, RoomTurn
+from helpcrunch_async.redaction import hide_locals, to_secret
 from helpcrunch_async.redis_limit.budget import Budget, Client, RedisBudget, connect_by_url
 from helpcrunch_async.redis_limit.room import OnError, SharedRoom
 from helpcrunch_async.redis_limit.schedule import SharedSchedule
@@ -49,6 +50,7 @@ class RedisRateLimiter:
         ValueError: an argument out of range, or not the URL of a Redis.
     """
 
+    @hide_locals
     def __init__(
         self,
         redis: str | Client,
@@ -150,7 +152,7 @@ def _check_key(key: object) -> str:
 def _connector(redis: object, key: str, timeout: float) -> Callable[[], Budget]:
     """Check now what is connected to later."""
     if isinstance(redis, str):
-        url = redis
+        url = to_secret("redis", redis)
         connect_by_url(url, timeout)
         return lambda: RedisBudget(connect_by_url(url, timeout), key, owned=True, timeout=timeout)
     if isinstance(redis, Redis | RedisCluster):

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from helpcrunch_async import ConnectionFailedError
 from helpcrunch_async.protocol import JSON, Reply
+from helpcrunch_async.redaction import RedactedBytes
 from helpcrunch_async.testing.virtual_time import VirtualTimeLoop
 
 
@@ -53,7 +54,7 @@ class MemoryTransport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - the transport's interface
     ) -> Reply:
         """Answer one request."""
@@ -68,13 +69,13 @@ class MemoryTransport:
             return Reply(status, {}, b"")
         return Reply(200, {}, json.dumps(self._answer(method, url, body)).encode())
 
-    def _answer(self, method: str, url: str, body: bytes | None) -> JSON:
+    def _answer(self, method: str, url: str, body: RedactedBytes | None) -> JSON:
         parts = urlsplit(url)
         if parts.path.endswith("/batch"):
             return None
         if method == "POST":
             assert body is not None
-            asked = [item["value"] for item in json.loads(body)["filter"]]
+            asked = [item["value"] for item in json.loads(body.expose())["filter"]]
             return {
                 "data": [{"id": each} for each in asked if each not in self._missing],
                 "total": len(asked),
