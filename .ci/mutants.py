@@ -33,6 +33,7 @@ class Room(NamedTuple):
 
 _ROOMS: Final = {
     "errors": Room(["errors.py"], ["errors"]),
+    "redaction": Room(["redaction.py"], ["redaction"]),
     "retry": Room(["retry.py"], ["retry", "logging"]),
     "protocol": Room(["protocol.py"], ["protocol", "raw_request"]),
     "lookup": Room(["lookup.py", "folding.py"], ["folding", "lookup_answers", "find_customer"]),

@@ -33,6 +33,7 @@ from helpcrunch_async.folding import Batch, Folder, Wanted
 from helpcrunch_async.models import Customer, Lookup
 from helpcrunch_async.protocol import JSON, Request
 from helpcrunch_async.rate_limit import TurnRefusedError
+from helpcrunch_async.redaction import hide_locals
 from helpcrunch_async.requester import CallOptions, Requester, refusal
 
 log: Final = logging.getLogger("helpcrunch_async")
@@ -276,6 +277,7 @@ class _Source:
         self._news.set()
 
 
+@hide_locals
 def first_match(
     found: Sequence[Customer], wanted: str, value_of: Callable[[Customer], str | None], *, folding_case: bool
 ) -> Customer | None:
@@ -287,7 +289,6 @@ def first_match(
     folded = wanted.casefold()
     alike = [customer for customer in found if (value_of(customer) or "").casefold() == folded]
     if found and not alike:
-        del found, wanted, folded  # error trackers capture locals
         raise DecodeError(
             "the search answered with other customers than were asked for",
             problems=("$.data: no row has the value that was searched for",),

@@ -165,6 +165,7 @@ def headers_of(*, with_body: bool) -> dict[str, str]:
     return headers
 
 
+@hide_locals
 def encode_body(body: JSON) -> RedactedBytes | None:
     """Write a request body as JSON.
 

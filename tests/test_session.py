@@ -3,8 +3,9 @@
 import asyncio
 import gzip
 import tracemalloc
+import warnings
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -350,26 +351,144 @@ async def test_aiohttps_own_hooks_see_each_attempt() -> None:
     assert [each.headers["x-team"] for each in server.requests] == ["billing"] * 3
 
 
-def _own_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+# Who sees the key, and who else would log in
+
+
+def sent_headers(request: bytes, name: str) -> list[str]:
+    """The values of a header in a request on the wire."""
+    pairs = [line.partition(": ") for line in request.decode().split("\r\n")]
+    return [value for each, _, value in pairs if each.lower() == name.lower()]
+
+
+@pytest.mark.parametrize("entry", ["default", "machine 127.0.0.1"])
+async def test_netrc_does_not_log_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entry: str) -> None:
+    """An entry for every host is common, and `trust_env` is about proxies."""
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login someone password other\n")
+    netrc.write_text(f"{entry}\n  login someone\n  password other\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-
-
-async def test_credentials_of_the_environment_do_not_get_in_the_way(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A `trust_env` session with a netrc entry for the host sends our key, or fails with an error of ours."""
-    _own_credentials(monkeypatch, tmp_path)
     async with (
         FaultServer(GOOD) as server,
         client_of(server.url, session=partial(open_session, trust_env=True)) as client,
     ):
-        try:
-            assert (await client.get_customer(7)).id == 7
-        except HelpCrunchError:
-            assert server.requests == []
+        assert (await client.get_customer(7)).id == 7
+        assert (await client.create_customer(name="Mara")).id == 7
+        async with aiohttp.ClientSession(trust_env=True) as theirs:
+            await theirs.get(server.url)
+        authorizations = [sent_headers(request, "Authorization") for request in server.requests]
+    assert authorizations == [["Bearer key"], ["Bearer key"], ["Basic c29tZW9uZTpvdGhlcg=="]]
+
+
+def session_logged_in(**options: Any) -> aiohttp.ClientSession:
+    """A session that has a password for every host."""
+    with warnings.catch_warnings(action="ignore"):  # it is on its way out of aiohttp
+        return aiohttp.ClientSession(auth=aiohttp.BasicAuth("someone", "other"), **options)
+
+
+async def test_a_session_that_logs_in_everywhere_sends_our_key() -> None:
+    """And its own password to nobody of ours."""
+    async with (
+        FaultServer(GOOD) as server,
+        session_logged_in() as mine,
+        client_of(server.url, session=borrow_session(mine)) as client,
+    ):
+        assert (await client.get_customer(7)).id == 7
+        assert sent_headers(server.requests[0], "Authorization") == ["Bearer key"]
+
+
+async def test_a_session_that_contradicts_itself_is_told_so() -> None:
+    """aiohttp sends nothing over it, whoever asks; no repetition helps, and the network is not blamed."""
+    async with (
+        FaultServer(GOOD) as server,
+        session_logged_in(headers={"Authorization": "Bearer mine"}) as mine,
+        client_of(server.url, session=borrow_session(mine), retry=RetryPolicy()) as client,
+    ):
+        with pytest.raises(ConnectionFailedError) as caught:
+            await client.create_customer(name="Mara")
+        assert server.requests == []
+    assert (
+        str(caught.value)
+        == "the session has an Authorization header beside other credentials, which aiohttp refuses"
+    )
+    assert (caught.value.sent, caught.value.permanent) == (False, True)
+
+
+async def test_a_header_that_aiohttp_refuses_is_told() -> None:
+    """One of the session's own, with a line break in it."""
+    async with (
+        FaultServer(GOOD) as server,
+        aiohttp.ClientSession(headers={"X-Team": "a\r\nb"}) as mine,
+        client_of(server.url, session=borrow_session(mine)) as client,
+    ):
+        with pytest.raises(
+            ConnectionFailedError, match="aiohttp refuses the settings of the session"
+        ) as caught:
+            await client.get_customer(7)
+    assert caught.value.permanent
+
+
+@pytest.mark.parametrize("lend", [False, True], ids=["our session", "a borrowed session"])
+async def test_middlewares_and_hooks_do_not_see_the_key(*, lend: bool) -> None:
+    """Neither before an attempt nor after it, in the request or in what the response says of it; one hook
+    does, which is told what is sent.
+    """
+    seen: list[tuple[str, str | None]] = []
+
+    async def look(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        seen.append(("before", request.headers.get("Authorization")))
+        response = await handler(request)
+        seen.append(("after", request.headers.get("Authorization")))
+        seen.append(("response", response.request_info.headers.get("Authorization")))
+        return response
+
+    async def note(_: object, __: object, params: Any) -> None:
+        seen.append((type(params).__name__, params.headers.get("Authorization")))
+        if hasattr(params, "response"):
+            seen.append(("end", params.response.request_info.headers.get("Authorization")))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(note)
+    trace.on_request_headers_sent.append(note)
+    trace.on_request_end.append(note)
+    async with FaultServer(GOOD) as server, AsyncExitStack() as stack:
+        make = partial(open_session, middlewares=[look], trace_configs=[trace])
+        session = borrow_session(await stack.enter_async_context(make())) if lend else make
+        client = await stack.enter_async_context(client_of(server.url, session=session))
+        assert (await client.get_customer(7)).id == 7
+        assert sent_headers(server.requests[0], "Authorization") == ["Bearer key"]
+    assert [name for name, value in seen if value is not None] == ["TraceRequestHeadersSentParams"]
+    assert len(seen) == 7
+
+
+async def test_a_middlewares_own_authorization_is_replaced() -> None:
+    """And one that sends twice sends the key twice."""
+
+    async def log_in_twice(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers["Authorization"] = "Basic other"
+        (await handler(request)).close()
+        return await handler(request)
+
+    session = partial(open_session, middlewares=[log_in_twice])
+    async with FaultServer(GOOD) as server, client_of(server.url, session=session) as client:
+        assert (await client.get_customer(7)).id == 7
+        assert [sent_headers(each, "Authorization") for each in server.requests] == [["Bearer key"]] * 2
+
+
+async def test_an_error_of_a_middleware_is_not_taken_for_one_of_the_session() -> None:
+    """A ValueError arrives as it was raised."""
+
+    async def choosy(_: aiohttp.ClientRequest, __: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        raise ValueError("no team")
+
+    session = partial(open_session, middlewares=[choosy])
+    async with client_of("http://127.0.0.1:9/v1", session=session) as client:
+        with pytest.raises(ValueError, match=r"^no team$") as caught:
+            await client.get_customer(7)
+    assert not hasattr(caught.value, "__notes__")
 
 
 async def test_a_factory_is_left_exactly_once() -> None:

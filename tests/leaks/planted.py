@@ -8,18 +8,21 @@ from faults.behaviours import http
 
 from helpcrunch_async import UNLIMITED, HelpCrunchClient, HelpCrunchError, RetryPolicy
 
-KEY: Final = "k3y-that-nobody-may-see"
+_PIECE: Final = "k3y-that-nobody-may-see."
+KEY: Final = (_PIECE * 14)[:328]
+"""As long as HelpCrunch's own. Many tools cut such a text short before they show it."""
 PASSWORD: Final = "pa55-of-a-proxy-or-netrc"
-SECRETS: Final = (KEY, PASSWORD)
+SECRETS: Final = (_PIECE, PASSWORD)
+"""What is looked for: any piece of the key that is worth something has it."""
 EMAIL: Final = "mara.quill@customer.example"
 PRIVATE: Final = (EMAIL, "mara.quill", "customer.example")
 
-WRITTEN: Final[dict[str, Any]] = {"email": EMAIL, "notes": f"ask {EMAIL} first"}
+WRITTEN: Final[dict[str, Any]] = {"email": EMAIL, "notes": f"ask {EMAIL} first, then {EMAIL}, then {EMAIL}"}
 """Fields of a customer who is created."""
 ROW: Final[dict[str, Any]] = {
     "id": 7,
     "email": EMAIL,
-    "notes": f"ask {EMAIL} first",
+    "notes": WRITTEN["notes"],
     "customData": {"x": EMAIL},
 }
 PAGE: Final = f"<html><p>Dear {EMAIL}, we are down.</p></html>".encode()

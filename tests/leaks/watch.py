@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from yarl import URL
 
 import helpcrunch_async
-from helpcrunch_async import APIError, HelpCrunchError
+from helpcrunch_async import APIError
 
 PACKAGE: Final = Path(helpcrunch_async.__file__).parent
 _TESTS: Final = Path(__file__).parents[1]
@@ -128,20 +128,20 @@ def _frames_of(error: BaseException) -> Iterator[FrameType]:
 def locals_of(error: BaseException, *, private: bool = False) -> Iterator[tuple[str, str]]:
     """Give what error trackers capture: the locals of every frame but the tests' own.
 
-    Of an error that is not ours, such as a cancellation in the midst of aiohttp, those of our frames.
-
     With `private` only those of frames in which nobody expects a caller's data: ours, below the method that
     was called with it.
     """
-    ours = isinstance(error, HelpCrunchError)
     for frame in _frames_of(error):
         path, name = Path(frame.f_code.co_filename), frame.f_code.co_name
         if path.is_relative_to(_TESTS) or (private and not _is_within(path, name)):
             continue
-        if not (ours or path.is_relative_to(PACKAGE)):
-            continue
         for variable, value in frame.f_locals.items():
             yield f"{path.name}:{frame.f_lineno} {name}: {variable}", repr(value)
+
+
+def packages_of(error: BaseException) -> set[str]:
+    """Tell whose frames an error, and whatever hangs on to it, has."""
+    return {str(frame.f_globals["__name__"]).partition(".")[0] for frame in _frames_of(error)}
 
 
 def _is_within(path: Path, name: str) -> bool:
