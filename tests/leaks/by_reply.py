@@ -90,18 +90,15 @@ _UNFIT: Final[dict[str, Any]] = {
     "a string": EMAIL,
     "an id": {"id": EMAIL},
     "no id": {"email": EMAIL},
-    "a moment": {**ROW, "firstSeen": EMAIL},
-    "a far moment": {**ROW, "firstSeen": 10**30},
-    "a tag": {**ROW, "tags": [{"name": [EMAIL]}]},
-    "a list of tags": {**ROW, "tags": EMAIL},
-    "custom data": {**ROW, "customData": [EMAIL]},
-    "a property": {**ROW, "customData": [{"property": [EMAIL], "value": EMAIL}]},
+    "too many tags": {**ROW, "tags": [{"name": EMAIL}] * 10_001},
+    "too many properties": {**ROW, "customData": [EMAIL] * 10_001},
     "wrapped": {"data": {"email": EMAIL}},
 }
 _NO_PAGES: Final[dict[str, Any]] = {
     "no rows": {"rows": [ROW]},
     "a bad row": {"data": [ROW, {"email": EMAIL}], "total": 2},
     "a row of another kind": {"data": [EMAIL]},
+    "too many rows": {"data": [ROW] * 10_001},
     "rows in rows": {"data": [[ROW], [{"id": EMAIL}]]},
     "the oldest key": {"messages": [{"id": EMAIL}]},
 }
@@ -130,12 +127,12 @@ _CUSTOMERS: Final[tuple[Use, ...]] = (
     lambda client: client.replace_customer(7, **WRITTEN),
     lambda client: client.update_customer(7, **WRITTEN),
 )
-_OTHERS: Final[tuple[Use, ...]] = (
+_WITH_ID: Final[tuple[Use, ...]] = (
     lambda client: client.get_chat(7),
     lambda client: client.send_message(7, f"Dear {EMAIL}"),
-    lambda client: client.create_event(7, "Upgrade", {"email": EMAIL}),
     lambda client: client.get_organization(),
 )
+_OTHERS: Final = (*_WITH_ID, lambda client: client.create_event(7, "Upgrade", {"email": EMAIL}))
 _PAGES: Final[tuple[Use, ...]] = (
     lambda client: client.list_customers().to_list(),
     lambda client: client.list_chats().page(),
@@ -174,7 +171,7 @@ async def _other_customers() -> Sequence[BaseException]:
 
 async def _bad_rows_of_a_search() -> Sequence[BaseException]:
     """One that brings what was asked for, in an unfit shape, and what was not."""
-    rows = {"data": [{"id": 1, "email": [EMAIL]}, {"id": 2, "tags": EMAIL}, ROW], "total": 3}
+    rows = {"data": [{"id": EMAIL}, {"email": EMAIL}, ROW], "total": 3}
     async with FaultServer(reply("200 OK", rows)) as server, client_at(server.url) as client:
         found = await client.get_customers([1, 2], return_exceptions=True)
         return [each for each in found if isinstance(each, HelpCrunchError)]
@@ -197,8 +194,8 @@ PATHS: Final = [
     ),
     *(pytest.param(_answered(body, _CUSTOMERS), id=f"unfit, {name}") for name, body in _UNFIT.items()),
     *(
-        pytest.param(_answered(body, _OTHERS), id=f"unfit, {body!r:.10}")
-        for body in ([ROW], EMAIL, {"id": EMAIL})
+        pytest.param(_answered(body, uses), id=f"unfit, {body!r:.10}")
+        for body, uses in (([ROW], _OTHERS), (EMAIL, _OTHERS), ({"id": EMAIL}, _WITH_ID))
     ),
     *(pytest.param(_answered(body, _PAGES), id=f"no page, {name}") for name, body in _NO_PAGES.items()),
     pytest.param(_other_customers, id="other customers"),

@@ -19,13 +19,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from yarl import URL
 
 import helpcrunch_async
-from helpcrunch_async import APIError
+from helpcrunch_async import APIError, DecodeError
 
 PACKAGE: Final = Path(helpcrunch_async.__file__).parent
 _TESTS: Final = Path(__file__).parents[1]
 _LOGGERS: Final = ("helpcrunch_async", "aiohttp.client", "aiohttp.internal", "asyncio", "tenacity")
-_MEANT_TO_BE_THERE: Final = ("message", "errors", "code", "path")
-"""On an APIError: the server's words, and what the caller asked for."""
+_MEANT_TO_BE_THERE: Final = {
+    APIError: ("message", "errors", "code", "path"),  # the server's words, and what the caller asked for
+    DecodeError: ("page",),  # the rows that could be read
+}
 
 
 @define
@@ -97,7 +99,7 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _fields(error: BaseException) -> dict[str, Any]:
-    hidden = _MEANT_TO_BE_THERE if isinstance(error, APIError) else ()
+    hidden = [name for kind, names in _MEANT_TO_BE_THERE.items() if isinstance(error, kind) for name in names]
     return {name: value for name, value in vars(error).items() if name not in hidden}
 
 
