@@ -17,6 +17,7 @@ BENCHMARKS: Final = (
     "structuring",
     "import_time",
     "memory",
+    "turns",
     "storm",
     "told",
     "discovery",

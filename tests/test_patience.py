@@ -233,7 +233,7 @@ def test_refused_callers_leave_nothing_behind() -> None:
         for _ in range(5000):
             with pytest.raises(TurnRefusedError):
                 await limiter.turn(max_wait=1.0)
-        assert sum(len(lane) for lane in limiter._room.schedule.line._lanes.values()) < 200
+        assert sum(len(lane) for lane in limiter._waiters.schedule.line._lanes.values()) < 200
 
     run_in_virtual_time(main())
 

@@ -12,6 +12,7 @@ import pytest
 
 from helpcrunch_async import UNLIMITED, RateLimiter
 from helpcrunch_async.rate_limit import Priority, Statistics, TurnRefusedError
+from helpcrunch_async.rate_limit.gate import State
 from helpcrunch_async.testing import (
     FixedWindow,
     InterpolatedWindow,
@@ -33,9 +34,11 @@ class Server:
         self.rule = rule
         self.accepted = 0
         self.rejected = 0
+        self.last_to_ask: asyncio.Task[Any] | None = None
 
     async def ask(self) -> float | None:
         """Give None for an accepted call, else the seconds until one would be."""
+        self.last_to_ask = asyncio.current_task()
         await asyncio.sleep(0.025)
         wait = self.rule.hit(now()) if self.rule is not None else None
         if wait is None:
@@ -257,7 +260,7 @@ def test_a_cancelled_caller_gives_its_part_to_the_next(when: str) -> None:
         elif when in {"just before the grant", "granted and not yet awake"}:
             # A timer's callback grants the turn; this one runs in the same iteration of the loop.
             await asyncio.sleep(5)
-            wake, head = limiter._room.schedule.wake, limiter._room.schedule.line.everybody()[0]
+            wake, head = limiter._waiters.schedule.wake, limiter._waiters.schedule.line.places()[0]
             assert wake is not None
             instant = 1e-10 if when == "granted and not yet awake" else -1e-10
             asyncio.get_running_loop().call_at(wake + instant, callers[head.number - 1].cancel)
@@ -304,9 +307,9 @@ def test_three_hundred_waiters_survive_a_cancelled_probe() -> None:
         cancelled = 0
         while cancelled < 3 and not all(caller.done() for caller in callers):
             await asyncio.sleep(0.01)
-            probe = limiter._room.schedule.gate.probe
-            if probe is not None:
-                cancelled += callers[probe.number - 1].cancel()
+            if limiter._waiters.schedule.machine.gate.state is State.PROBING:
+                assert server.last_to_ask is not None
+                cancelled += server.last_to_ask.cancel()
         outcomes = await asyncio.gather(*callers, return_exceptions=True)
         assert cancelled > 0
         assert sum(isinstance(outcome, float) for outcome in outcomes) == 300 - cancelled
@@ -335,16 +338,16 @@ def test_no_timer_and_no_task_while_nobody_waits() -> None:
         limiter = RateLimiter(2, 1.0)
         for _ in range(4):
             (await limiter.turn()).accepted()
-        assert limiter._room._timer is None
+        assert limiter._waiters._timer is None
         assert len(asyncio.all_tasks()) == 1
         (await limiter.turn()).rejected(5.0)
-        assert limiter._room._timer is None
+        assert limiter._waiters._timer is None
         waiting = asyncio.create_task(limiter.turn())
         await asyncio.sleep(0.1)
-        assert limiter._room._timer is not None
+        assert limiter._waiters._timer is not None
         waiting.cancel()
         await asyncio.sleep(0)
-        assert limiter._room._timer is None
+        assert limiter._waiters._timer is None
 
     run_in_virtual_time(main())
 
@@ -534,7 +537,7 @@ def test_a_wait_that_turns_out_too_long_says_how_long_it_would_have_been() -> No
             await waiting
         assert now() == pytest.approx(14.0)
         assert refused.value.retry_after == pytest.approx(53.0 - 14.0, abs=1.0)
-        assert limiter._room._timer is None
+        assert limiter._waiters._timer is None
 
     run_in_virtual_time(main())
 

@@ -104,7 +104,7 @@ def test_no_window_holds_more_turns_than_told(
             assert caller.leaves is not None or not isinstance(outcome, asyncio.CancelledError)
         statistics = limiter.statistics
         assert (statistics.waiting, statistics.in_flight) == (0, 0)
-        assert limiter._room._timer is None
+        assert limiter._waiters._timer is None
         assert len(asyncio.all_tasks()) == 1
 
     run_in_virtual_time(main())

@@ -37,7 +37,7 @@ class Account:
 
     def process(self, limit: int = 120, period: float = 60.0, **options: Any) -> RedisRateLimiter:
         limiter = RedisRateLimiter("redis://virtual", limit, period, **options)
-        limiter._room._connect = lambda: _Way(self)
+        limiter._waiters._connect = lambda: _Way(self)
         return limiter
 
     async def call(self, limiter: Limiter, name: str = "", priority: Priority = "interactive") -> None:
@@ -287,8 +287,8 @@ def test_a_probe_that_does_not_answer_is_replaced(account: Account, how: str) ->
         if how == "lost":
             probe.release()
         else:
-            assert ours._room._asker is not None
-            ours._room._asker.cancel()
+            assert ours._waiters._asker is not None
+            ours._waiters._asker.cancel()
         (await waiting).accepted()
         assert loop.time() - gone_at < 7
 
@@ -376,9 +376,9 @@ def test_a_dead_process_holds_nobody_up(account: Account) -> None:
         await asyncio.sleep(20)
         tasks = [asyncio.ensure_future(account.call(theirs, "theirs")) for _ in range(20)]
         await asyncio.sleep(5)
-        assert ours._room._asker is not None
-        ours._room._connect = _Silence
-        ours._room._asker.cancel()
+        assert ours._waiters._asker is not None
+        ours._waiters._connect = _Silence
+        ours._waiters._asker.cancel()
         account.granted.clear()
         started = asyncio.get_running_loop().time()
         await asyncio.gather(*tasks)
@@ -409,10 +409,10 @@ def test_turns_whose_answer_was_lost_are_taken_back(account: Account) -> None:
 
     async def main() -> None:
         limiter = account.process(20, 60.0)
-        limiter._room._connect = lambda: _Losing(account)
+        limiter._waiters._connect = lambda: _Losing(account)
         with pytest.raises(BudgetUnavailableError):
             await asyncio.gather(*(limiter.turn() for _ in range(15)))
-        limiter._room._connect = lambda: _Way(account)
+        limiter._waiters._connect = lambda: _Way(account)
         await asyncio.sleep(1)
         other = account.process(20, 60.0)
         await limiter.turn()

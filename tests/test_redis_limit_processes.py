@@ -212,18 +212,18 @@ async def take(turns):
     return taken
 
 def work(_=None):
-    return asyncio.run(take(15)), os.getpid(), limiter._room.schedule.process
+    return asyncio.run(take(15)), os.getpid(), limiter._waiters.schedule.process
 
 async def fork():
     return in_child(work)
 
 used = int(sys.argv[2])
-results = [(asyncio.run(take(used)), os.getpid(), limiter._room.schedule.process)] if used else []
+results = [(asyncio.run(take(used)), os.getpid(), limiter._waiters.schedule.process)] if used else []
 with multiprocessing.get_context("fork").Pool(3) as pool:
     results += pool.map(work, range(3), chunksize=1)
 results.append(eval(in_child(work)))
 results.append(eval(asyncio.run(fork())))
-results.append((0, os.getpid(), limiter._room.schedule.process))
+results.append((0, os.getpid(), limiter._waiters.schedule.process))
 print(json.dumps([results, limiter.statistics.granted]))
 """
 

@@ -18,7 +18,7 @@ from helpcrunch_async import Customer, HelpCrunchError
 from helpcrunch_async.folding import Wanted
 from helpcrunch_async.lookup import CustomerLookup
 from helpcrunch_async.rate_limit.line import Place
-from helpcrunch_async.rate_limit.waiting import WaitingRoom
+from helpcrunch_async.rate_limit.waiters import Waiters
 from helpcrunch_async.requester import Requester
 from helpcrunch_async.retry import Repetition, RetryBudget
 
@@ -97,13 +97,15 @@ async def test_what_is_kept_is_noticed(kind: str) -> None:
 
 async def test_a_turn_that_is_not_given_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limiter's count of turns in use does not fall to zero."""
-    lost = WaitingRoom.lost
+    lost = Waiters.lost
 
-    def miscounted(room: WaitingRoom, place: Place) -> None:
-        lost(room, place)  # if it were not called at all, a lost probe would keep everybody waiting for ever
-        room.schedule.in_flight += 1
+    def miscounted(waiters: Waiters, place: Place) -> None:
+        lost(
+            waiters, place
+        )  # if it were not called at all, a lost probe would keep everybody waiting for ever
+        waiters.schedule.wire.in_flight += 1
 
-    monkeypatch.setattr(WaitingRoom, "lost", miscounted)
+    monkeypatch.setattr(Waiters, "lost", miscounted)
     assert any("turns not given back" in each for each in await soaked(SINGLE, ids=300))
 
 

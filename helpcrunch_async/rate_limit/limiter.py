@@ -7,11 +7,10 @@ from typing import Final, Protocol, Self
 from attrs import frozen
 
 from helpcrunch_async.checks import check_count, check_seconds
-from helpcrunch_async.rate_limit.discover import DiscoveredPace
-from helpcrunch_async.rate_limit.line import Place, Priority
-from helpcrunch_async.rate_limit.schedule import Schedule
-from helpcrunch_async.rate_limit.told import ToldPace
-from helpcrunch_async.rate_limit.waiting import WaitingRoom
+from helpcrunch_async.rate_limit.line import Priority
+from helpcrunch_async.rate_limit.machine import Machine
+from helpcrunch_async.rate_limit.schedule import FIRST_WIDTH, WIDEST, Schedule
+from helpcrunch_async.rate_limit.waiters import Waiters
 
 DEFAULT_LIMIT: Final = 120  # calls; https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
 DEFAULT_PERIOD: Final = 60.0  # seconds
@@ -118,8 +117,8 @@ class RateLimiter:
         self.period: Final = check_seconds("period", period, above_zero=True)
         if burst is not None and check_count("burst", burst) > limit:
             raise ValueError(f"burst is at most the limit, {limit}, not {burst}")
-        pace = ToldPace(limit, self.period, float(limit if burst is None else burst))
-        self._room = WaitingRoom(Schedule(pace, period=self.period, random=random))
+        machine = Machine.with_limit(limit, self.period, burst)
+        self._waiters = Waiters(Schedule(machine, width=FIRST_WIDTH, random=random))
 
     @classmethod
     def discover(cls, *, random: Callable[[], float] = random_module.random) -> Self:
@@ -131,7 +130,8 @@ class RateLimiter:
         """
         limiter = cls()
         limiter.limit = None
-        limiter._room = WaitingRoom(Schedule(DiscoveredPace(), period=limiter.period, random=random))
+        machine = Machine.without_limit(limiter.period)
+        limiter._waiters = Waiters(Schedule(machine, width=WIDEST, random=random))
         return limiter
 
     def __repr__(self) -> str:
@@ -147,57 +147,24 @@ class RateLimiter:
     @property
     def statistics(self) -> Statistics:
         """What the limiter has done, and is doing."""
-        schedule = self._room.schedule
-        gate = schedule.gate
+        schedule, now = self._waiters.schedule, self._waiters.now()
         return Statistics(
             granted=schedule.granted,
             rejected=schedule.rejections,
-            waiting=len(schedule.line),
-            in_flight=schedule.in_flight,
-            paused_for=max(0.0, gate.until - self._room.now()) if gate.closed else 0.0,
-            rate=schedule.pace.rate,
+            waiting=schedule.line.total,
+            in_flight=schedule.wire.in_flight,
+            paused_for=schedule.paused_for(now),
+            rate=schedule.rate,
         )
 
     def is_idle(self, seconds: float | None = None) -> bool:
-        """Return whether nobody has waited, used a turn or been paused for `seconds`, a period if None."""
-        schedule, now = self._room.schedule, self._room.now()
-        seconds = self.period if seconds is None else seconds
-        paused = schedule.gate.closed and now < schedule.gate.until + seconds
-        return not (schedule.is_busy() or paused) and now - schedule.last_granted > seconds
+        """Return whether no caller has waited, used a turn or been paused for `seconds`, a period if None."""
+        schedule, since = self._waiters.schedule, self._waiters.now() - (seconds or self.period)
+        return not schedule.is_busy() and since > schedule.last_granted and not schedule.paused_for(since)
 
     async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
         """Wait for a turn; see `Limiter.turn`."""
-        return RoomTurn(self._room, await self._room.enter(priority, max_wait))
-
-
-class RoomTurn:
-    """A turn that somebody waits for in a room."""
-
-    __slots__ = ("_place", "_room")
-
-    def __init__(self, room: WaitingRoom, place: Place) -> None:
-        self._room = room
-        self._place = place
-
-    def accepted(self) -> None:
-        """Say that the server took the call."""
-        if self._place.grant is not None:
-            self._room.accepted(self._place)
-
-    def rejected(self, retry_after: float | None) -> None:
-        """Say that the server answered 429."""
-        if self._place.grant is not None:
-            self._room.rejected(self._place, retry_after)
-
-    def release(self) -> None:
-        """Say that no answer came."""
-        if self._place.grant is not None:
-            self._room.lost(self._place)
-
-    async def again(self, max_wait: float | None = None) -> None:
-        """Wait for another turn at the same place in line."""
-        self.release()
-        await self._room.enter_again(self._place, max_wait)
+        return await self._waiters.enter(priority, max_wait)
 
 
 class _Unlimited:

@@ -1,4 +1,7 @@
-"""The line: who is next. Arrival order within a lane; bulk work gets one turn in four while both wait."""
+"""The line: who is next. Arrival order within a lane; bulk work gets one turn in four while both wait.
+
+`Lanes` counts the callers that wait, which is all that decisions need; `Line` holds those of one process.
+"""
 
 import heapq
 from asyncio import Future
@@ -6,41 +9,96 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import define, field
 
+from helpcrunch_async.rate_limit.cells import Grant
+
 Priority: TypeAlias = Literal["interactive", "bulk"]
-"""The lane that a turn is waited for in: single calls go ahead of bulk work."""
+"""The lane in which a caller waits: single calls go ahead of bulk work."""
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "bulk")
 
-INTERACTIVE_TURNS_PER_BULK_TURN: Final = 3
-_GONE_KEPT: Final = 64  # places that may stay in a lane after they were given up
+INTERACTIVE_PER_BULK: Final = 3
+"""Turns that single calls get for each bulk turn while both lanes wait. At 1 a single call beside bulk work
+would wait for twice as many turns; at 10 bulk work would all but stand still. `interactive` objects."""
+_GONE_KEPT: Final = 64
+"""Places of callers that left which may stay in a lane: sweeping a short lane costs more than it frees. Only
+memory objects."""
 
 
 @define(eq=False)
-class Grant:
-    """One turn that was taken: when (seconds), how many turns ahead of the even pace, and what came of it.
+class Lanes:
+    """How many callers wait in each lane, and how many turns in a row were interactive."""
 
-    `accepted` is None while there is no answer, and stays None when the answer told nothing.
-    """
+    interactive: int = 0
+    bulk: int = 0
+    streak: int = 0
+    """Turns that single calls took in a row while bulk work waited."""
 
-    at: float
-    depth: float
-    accepted: bool | None = None
+    @property
+    def total(self) -> int:
+        """Callers that wait in either lane."""
+        return self.interactive + self.bulk
+
+    def waiting(self, lane: Priority) -> int:
+        """Return how many callers wait in a lane."""
+        return self.interactive if lane == "interactive" else self.bulk
+
+    def join(self, lane: Priority) -> None:
+        """Count one more caller."""
+        if lane == "interactive":
+            self.interactive += 1
+        else:
+            self.bulk += 1
+
+    def leave(self, lane: Priority) -> None:
+        """Count one caller less."""
+        if lane == "interactive":
+            self.interactive -= 1
+        else:
+            self.bulk -= 1
+
+    def next(self) -> Priority:
+        """Return the lane that has the next paced turn."""
+        if self.interactive and (not self.bulk or self.streak < INTERACTIVE_PER_BULK):
+            return "interactive"
+        return "bulk"
+
+    def take(self, lane: Priority) -> None:
+        """Count a turn of a lane."""
+        if lane == "interactive":
+            self.interactive -= 1
+            self.streak = self.streak + 1 if self.bulk else 0
+        else:
+            self.bulk -= 1
+            self.streak = 0
+
+    def ahead_of_last(self, lane: Priority) -> int:
+        """Return how many callers go before the last one of a lane."""
+        if lane == "interactive":
+            ahead = self.interactive - 1
+            return ahead + min(self.bulk, ahead // INTERACTIVE_PER_BULK)
+        ahead = self.bulk - 1
+        return ahead + min(self.interactive, (ahead + 1) * INTERACTIVE_PER_BULK)
 
 
 @define(eq=False)
 class Place:
     """One caller's place in line, kept for as long as its call lasts.
 
-    A call that was rejected comes back with the same `number`, hence before everybody who came later.
+    A call that was rejected comes back with the same `number`, hence before all callers that came later.
     """
 
     number: int
     priority: Priority
-    generation: int = 0  # of callers; an event loop that ends takes its callers along
-    since: float = 0.0  # when it came; seconds
-    returning: bool = False  # it had a turn before, hence stands at the head
+    generation: int = 0
+    """Of callers: those of an event loop that was closed are gone."""
+    since: float = 0.0
+    """When it came; seconds."""
+    returning: bool = False
+    """It had a turn before, hence stands at the head."""
     waiting: bool = False
-    waiter: "Future[None] | None" = None  # what the caller awaits while it waits
-    grant: Grant | None = None  # the turn it is using
+    waiter: "Future[None] | None" = None
+    """What the caller awaits while it waits."""
+    grant: Grant | None = None
+    """The turn it is using."""
 
     def __lt__(self, other: "Place") -> bool:
         return self.number < other.number
@@ -48,29 +106,26 @@ class Place:
 
 @define(eq=False)
 class Line:
-    """The places that wait, in two lanes."""
+    """The callers of one process that wait, in two lanes."""
 
     _lanes: dict[Priority, list[Place]] = field(factory=lambda: {"interactive": [], "bulk": []})
     _waiting: dict[Priority, int] = field(factory=lambda: dict.fromkeys(PRIORITIES, 0))
-    total: int = 0  # who waits in either lane; asked for at each turn, hence no method
-    _interactive_turns: int = 0  # turns that interactive calls took while bulk work waited
-
-    def __len__(self) -> int:
-        return self.total
+    total: int = 0
+    """Callers that wait in either lane."""
 
     def waiting(self, priority: Priority) -> int:
-        """Count who waits in one lane."""
+        """Return how many callers wait in a lane."""
         return self._waiting[priority]
 
     def join(self, place: Place) -> None:
-        """Take a place: at the end when it is new, at its old spot when it comes back."""
+        """Add a caller: at the end when it is new, at its old place when it comes back."""
         place.waiting = True
         heapq.heappush(self._lanes[place.priority], place)
         self._waiting[place.priority] += 1
         self.total += 1
 
     def leave(self, place: Place) -> None:
-        """Give up a place. It stays in its lane, unseen, until it comes up or too many do."""
+        """Remove a caller. Its place stays in the lane, unseen, until it comes up or too many have left."""
         place.waiting = False
         self._waiting[place.priority] -= 1
         self.total -= 1
@@ -80,33 +135,20 @@ class Line:
             heapq.heapify(self._lanes[place.priority])
 
     def first(self, priority: Priority) -> Place | None:
-        """Give the first place of a lane without taking it; None when nobody waits there."""
+        """Return the first caller of a lane, None when no caller waits there."""
         lane = self._lanes[priority]
         while lane and not lane[0].waiting:
             heapq.heappop(lane)
         return lane[0] if lane else None
 
-    def next_priority(self) -> Priority:
-        """Tell which lane has the next paced turn, as long as somebody waits."""
-        if not self._waiting["interactive"]:
-            return "bulk"
-        if self._waiting["bulk"] and self._interactive_turns >= INTERACTIVE_TURNS_PER_BULK_TURN:
-            return "bulk"
-        return "interactive"
-
     def take(self, priority: Priority) -> Place:
-        """Take the first place of a lane in which somebody waits."""
-        lane = self._lanes[priority]
-        place = heapq.heappop(lane)
-        while not place.waiting:
-            place = heapq.heappop(lane)
+        """Remove and return the first caller of a lane in which callers wait."""
+        place = self.first(priority)
+        assert place is not None
+        heapq.heappop(self._lanes[priority])
         self.leave(place)
-        if priority == "bulk" or not self._waiting["bulk"]:
-            self._interactive_turns = 0
-        else:
-            self._interactive_turns += 1
         return place
 
-    def everybody(self) -> list[Place]:
-        """List all who wait, first come first."""
+    def places(self) -> list[Place]:
+        """List the callers that wait, in the order of arrival."""
         return sorted(place for lane in self._lanes.values() for place in lane if place.waiting)

@@ -1,13 +1,21 @@
-"""What the schedule asks of a pace, whether it was told its limit or has to find it."""
+"""What the machine asks of a pace, be the limit known (`known_limit`) or not (`unknown_limit`)."""
 
 from typing import Final, Protocol
 
 from attrs import define
 
-from helpcrunch_async.rate_limit.line import Grant, Line, Priority
+from helpcrunch_async.rate_limit.gate import Backoff, Rejection
+from helpcrunch_async.rate_limit.line import Lanes, Priority
 
-_SMOOTHING: Final = 16.0  # answers over which the round trip and its deviation are averaged
-INSTANT: Final = 1e-9  # timers fire this much early; seconds
+INSTANT: Final = 1e-9
+"""Seconds that a timer may fire early by the rounding of floats."""
+EARLY: Final = 0.005
+"""Seconds that a paced turn may go before it is due, since timers are not exact: a turn that came 1 ms early
+would else wait for another timer. At half a gap (2.5 ms at 200 a second) turns would drift ahead of the pace.
+`real_http` objects, whose gaps are the shortest."""
+_SMOOTHING: Final = 16.0
+"""Answers over which the round trip and its deviation are averaged: some seconds at the documented limit.
+`told` objects below 4, where one slow answer widens the window for all."""
 
 
 @define(eq=False)
@@ -29,12 +37,8 @@ class RoundTrip:
 class Pace(Protocol):
     """When the next turn is due, and what the server's answers teach about that.
 
-    The time is always passed in: seconds on any clock that does not go back.
+    The time is always passed in: seconds on a clock that does not go back.
     """
-
-    round_trip: RoundTrip  # read it; `answered` writes
-    pause_growth: float
-    """How many times longer each pause without Retry-After is than the one before."""
 
     @property
     def rate(self) -> float:
@@ -46,60 +50,41 @@ class Pace(Protocol):
         """Seconds between two paced turns."""
         ...
 
-    @property
-    def first_pause(self) -> float:
-        """Seconds of the first pause after a rejection without Retry-After."""
+    def earn_credit(self, now: float) -> None:
+        """Take in that no caller has waited until now."""
         ...
 
-    @property
-    def longest_pause(self) -> float:
-        """Seconds that a pause without Retry-After never passes."""
+    def due(self, now: float, lanes: Lanes, room: int) -> tuple[Priority, float]:
+        """Return which lane has the next turn, and when, with the gate open.
+
+        The moment is `now` or earlier when the turn may go, and inf when that takes an answer. `room` is how
+        many more calls the process may have on the wire for what is not due yet.
+        """
         ...
 
-    def admits(self, now: float, priority: Priority, lump: int, in_flight: int) -> bool:
-        """Tell whether the next of `lump` calls that wait in a lane may go now; gate open."""
+    def window_frees(self, now: float) -> float:
+        """Return when the hard window has room for a turn: `now` when it has."""
         ...
 
-    def due(self, now: float, line: Line, in_flight: int) -> tuple[Priority, float]:
-        """Tell which lane goes next and when: `now` or earlier means at once, inf after an answer."""
+    def take(self, at: float, lanes: Lanes, *, probe: bool) -> float:
+        """Take in that a turn goes; return how many turns ahead of the even pace. `lanes` still wait."""
         ...
 
-    def probe_due(self, now: float) -> float:
-        """Tell when a probe would be within what may be sent at all."""
+    def answered(self, lanes: Lanes, *, accepted: bool) -> None:
+        """Take in an answer while `lanes` wait: accepted with the gate open, or another one."""
         ...
 
-    def expected_wait(self, now: float, line: Line, priority: Priority, ahead: int) -> float:
-        """Estimate the wait of a place with `ahead` others before it; gate open, seconds."""
+    def backoff(self, now: float, rejected_at: float) -> Backoff:
+        """Return how to pause after a 429 for a turn that was taken at `rejected_at`."""
         ...
 
-    def joined(self, now: float, line: Line) -> None:
-        """Note that somebody is about to join the line."""
+    def reopened(self, probe_at: float, rejection: Rejection) -> None:
+        """Learn from a rejection that has ended: a probe taken at `probe_at` was accepted."""
         ...
 
-    def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
-        """Note that a turn is taken; `line` is who still waits."""
-        ...
+    def expected_wait(self, now: float, lanes: Lanes, lane: Priority, ahead: int, width: float) -> float:
+        """Estimate how long a caller waits behind `ahead` others, in seconds, with the gate open.
 
-    def answered(self, seconds: float) -> None:
-        """Note how long a call took to be answered, whatever the answer."""
-        ...
-
-    def accepted(self, line: Line) -> None:
-        """Note an accepted call; `line` is who waits."""
-        ...
-
-    def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:
-        """Note the rejection that closes the gate; give the moment by which a slot must be free."""
-        ...
-
-    def rejected(self, grant: Grant, *, probe: bool) -> None:
-        """Note a further rejection while the gate is closed."""
-        ...
-
-    def is_stale(self, grant: Grant) -> bool:
-        """Tell whether a rejection speaks of a time before the gate was last opened."""
-        ...
-
-    def reopened(self, probe: Grant) -> None:
-        """Learn from the contact that the acceptance of this probe has ended."""
+        `width` is how many calls of a burst are on the wire at a time.
+        """
         ...

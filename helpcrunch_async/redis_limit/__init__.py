@@ -3,7 +3,7 @@
 `lua/` is what is decided in Redis, in one run of one script: `state` the budget, `lesson` what a 429 does,
 `line` who is next, `ask` one question of one process. `messages` is what is asked and answered, `budget`
 the one place that talks to Redis, `ledger` what a process has to report, `schedule` what it knows meanwhile,
-`room` its one asker, and `limiter` the public face.
+`waiters` its one asker, and `limiter` the public face.
 """
 
 from importlib.util import find_spec

@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import define, field
 
-from helpcrunch_async.rate_limit.line import Grant
+from helpcrunch_async.rate_limit.cells import Grant
 from helpcrunch_async.redis_limit.messages import History, ProbeNews, Rejection, Reports
 
 _HISTORY: Final = 250  # entries of a history at most, a period
@@ -14,12 +14,10 @@ _HISTORY: Final = 250  # entries of a history at most, a period
 
 @define(eq=False)
 class Lease(Grant):
-    """A turn that Redis granted: of which cell, before which pause, by which state of the budget."""
+    """A turn that Redis granted: by which state of the budget, and whether it is the probe."""
 
-    cell: int = 0
-    epoch: int = 0
-    state: str = ""
-    probe: bool = False
+    state: str
+    probe: bool
 
 
 @define(eq=False)

@@ -10,11 +10,11 @@ from redis.asyncio import Redis, RedisCluster
 
 from helpcrunch_async.checks import check_count, check_seconds
 from helpcrunch_async.rate_limit import Priority, Statistics, Turn
-from helpcrunch_async.rate_limit.limiter import DEFAULT_LIMIT, DEFAULT_PERIOD, RoomTurn
+from helpcrunch_async.rate_limit.limiter import DEFAULT_LIMIT, DEFAULT_PERIOD
 from helpcrunch_async.redaction import hide_locals, to_secret
 from helpcrunch_async.redis_limit.budget import Budget, Client, RedisBudget, connect_by_url
-from helpcrunch_async.redis_limit.room import OnError, SharedRoom
 from helpcrunch_async.redis_limit.schedule import SharedSchedule
+from helpcrunch_async.redis_limit.waiters import OnError, SharedWaiters
 
 _TIMEOUT: Final = 1.0
 
@@ -76,26 +76,26 @@ class RedisRateLimiter:
         connect = _connector(redis, self.key, timeout)
         share = max(1, self.limit // (expected_processes or 1))
 
-        def make_room() -> SharedRoom:
+        def make_waiters() -> SharedWaiters:
             schedule = SharedSchedule(self.limit, self.period, share, random)
-            return SharedRoom(schedule, connect, key=self.key, on_error=on_error)
+            return SharedWaiters(schedule, connect, key=self.key, on_error=on_error)
 
-        self._make_room = make_room
-        self._room_of: tuple[int, SharedRoom] | None = None  # and of which process it is
+        self._make_waiters = make_waiters
+        self._waiters_of: tuple[int, SharedWaiters] | None = None  # and of which process they are
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(limit={self.limit}, period={self.period:g}, key={self.key!r})"
 
     @property
-    def _room(self) -> SharedRoom:
+    def _waiters(self) -> SharedWaiters:
         """What this process knows of the budget, and what it is called there.
 
         Made at its first use, anew in a forked process: the turns and the reports of the parent are its own.
         """
         pid = os.getpid()
-        if self._room_of is None or self._room_of[0] != pid:
-            self._room_of = pid, self._make_room()
-        return self._room_of[1]
+        if self._waiters_of is None or self._waiters_of[0] != pid:
+            self._waiters_of = pid, self._make_waiters()
+        return self._waiters_of[1]
 
     @property
     def paces(self) -> bool:
@@ -105,14 +105,13 @@ class RedisRateLimiter:
     @property
     def statistics(self) -> Statistics:
         """What this process has done and is doing; `paused_for` and `rate` are those of all processes."""
-        schedule = self._room.schedule
-        gate = schedule.gate
+        schedule = self._waiters.schedule
         return Statistics(
             granted=schedule.granted,
             rejected=schedule.rejections,
-            waiting=len(schedule.line),
-            in_flight=schedule.in_flight,
-            paused_for=max(0.0, gate.until - self._room.now()) if gate.closed else 0.0,
+            waiting=schedule.line.total,
+            in_flight=schedule.wire.in_flight,
+            paused_for=schedule.paused_for(self._waiters.now()),
             rate=schedule.rate,
         )
 
@@ -123,11 +122,11 @@ class RedisRateLimiter:
             TurnRefusedError: see `Limiter.turn`.
             BudgetUnavailableError: Redis gives no answer, and `on_error` is "raise".
         """
-        return RoomTurn(self._room, await self._room.enter(priority, max_wait))
+        return await self._waiters.enter(priority, max_wait)
 
     async def aclose(self) -> None:
         """Give up the connection; callers that wait fail. A later call connects again."""
-        await self._room.close()
+        await self._waiters.close()
 
     async def __aenter__(self) -> Self:
         return self

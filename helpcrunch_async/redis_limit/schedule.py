@@ -5,32 +5,36 @@ keeps to this process' share of the limit.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Final
 
+from attrs import define
+
 from helpcrunch_async.rate_limit import PRIORITIES, Priority
-from helpcrunch_async.rate_limit.line import Grant, Place
-from helpcrunch_async.rate_limit.pace import Pace, RoundTrip
-from helpcrunch_async.rate_limit.schedule import Schedule, places_ahead
-from helpcrunch_async.rate_limit.told import ToldPace
+from helpcrunch_async.rate_limit.cells import Grant
+from helpcrunch_async.rate_limit.gate import PATIENCE
+from helpcrunch_async.rate_limit.line import Lanes, Place
+from helpcrunch_async.rate_limit.machine import Machine
+from helpcrunch_async.rate_limit.pace import RoundTrip
+from helpcrunch_async.rate_limit.schedule import FIRST_WIDTH, Schedule
 from helpcrunch_async.redis_limit.ledger import Lease, Ledger
 from helpcrunch_async.redis_limit.messages import Answer, Question, Waiting
 
-_FIRST_WIDTH: Final = 5.0  # lumped calls in flight at first, so that a rejection finds few others
-_WIDEST: Final = 100.0
-_TOO_DEEP: Final = 0.5  # turns ahead of the even pace: a rejection this deep blames the lump
 
+@define(eq=False)
+class _SharedGate:
+    """What Redis said last of the gate, by the clock of this process."""
 
-class _Share(ToldPace):
-    """The pace of a process that is on its own: no lump at first, and what it has sent already counts."""
+    closed: bool = False
+    until: float = 0.0
+    closed_at: float = inf
 
-    def __init__(self, now: float, limit: int, period: float, sent: Iterable[float]) -> None:
-        super().__init__(limit, period, float(limit))
-        self._credit = 0.0
-        self._earned_at = now
-        self._sent.extend(list(sent)[-limit:])
-        self._next = self._sent[-1] + self.gap if self._sent else now
+    def open(self) -> None:
+        self.closed, self.closed_at = False, inf
+
+    def close(self, until: float, closed_at: float) -> None:
+        self.closed, self.until, self.closed_at = True, until, closed_at
 
 
 class SharedSchedule(Schedule):
@@ -44,31 +48,31 @@ class SharedSchedule(Schedule):
     """
 
     def __init__(self, limit: int, period: float, share: int, random: Callable[[], float]) -> None:
-        super().__init__(ToldPace(share, period, float(share)), period=period, random=random)
+        super().__init__(Machine.with_limit(share, period), width=FIRST_WIDTH, random=random)
         # told again, because type checkers may infer otherwise what a subclass assigns
+        self.machine: Machine
         self.wake: float | None
-        self.pace: Pace
-        self.in_flight: int
         self.granted: int
         self.rejections: int
         self.process: Final = secrets.token_hex(4)
         self.limit = limit
+        self.period = period
         self.share = share
         self.alone: bool = False  # Redis cannot be asked
+        self.probe: Place | None = None  # the caller of this process that probes for all, if one does
         self.ledger: Final = Ledger(period)
-        self._random = random
+        self._gate = _SharedGate()
         self._round_trip = RoundTrip()
         self._last: Answer | None = None
         self._last_at = 0.0
         self._in_hand: dict[Priority, list[Lease]] = {priority: [] for priority in PRIORITIES}
         self._latest: dict[Priority, float] = dict.fromkeys(PRIORITIES, 0.0)  # when the last caller came
-        self._width = _FIRST_WIDTH
 
     @property
     def rate(self) -> float:
         """Turns per second of all processes that are believed to be sustainable; alone, of this one."""
         if self.alone:
-            return self.pace.rate
+            return self.machine.pace.rate
         return self.limit / self.period if self._last is None else self._last.calls / self._last.period
 
     @property
@@ -79,12 +83,18 @@ class SharedSchedule(Schedule):
     @property
     def has_questions(self) -> bool:
         """Whether Redis is to be asked: somebody waits, or there is news, or a probe to be held."""
-        return bool(self.line) or self.has_news or self.gate.probe is not None
+        return self.line.total > 0 or self.has_news or self.probe is not None
 
     @property
     def goes_on(self) -> bool:
         """Whether more callers may go, ahead of the pace, as soon as others are through."""
-        return bool(self.line) and self._last is not None and self._last.more and self._room() > 0
+        return self.line.total > 0 and self._last is not None and self._last.more and self._room() > 0
+
+    def paused_for(self, now: float) -> float:
+        """Return the seconds until a probe may go; 0 when the gate is open."""
+        if self.alone:
+            return super().paused_for(now)
+        return max(0.0, self._gate.until - now) if self._gate.closed else 0.0
 
     def admit(self, now: float, priority: Priority) -> Place | None:
         """Give a turn without standing in line: only a process that is alone can tell."""
@@ -92,6 +102,9 @@ class SharedSchedule(Schedule):
 
     def join(self, now: float, place: Place) -> None:
         """Wait for a turn, or for another one."""
+        gate = self._gate
+        if gate.closed and not self.line.total and now > gate.until + self.period:
+            gate.close(gate.until, now)  # nobody asked for long: nobody's patience has been tried
         super().join(now, place)
         self._latest[place.priority] = max(self._latest[place.priority], place.since)
 
@@ -104,13 +117,14 @@ class SharedSchedule(Schedule):
         for priority, leases in self._in_hand.items():
             while leases and self.line.waiting(priority):
                 place = self.line.take(priority)
+                self.machine.leave(priority)
                 if place.waiter is not None and place.waiter.cancelled():
                     continue  # in this very instant; the turn is the next one's
                 lease = leases.pop(0)
                 place.grant = lease
                 if lease.probe:
-                    self.gate.probe = place
-                self.in_flight += 1
+                    self.probe = place
+                self.wire.in_flight += 1
                 self.granted += 1
                 self.last_granted = now
                 self.ledger.took_turn(now)
@@ -128,8 +142,8 @@ class SharedSchedule(Schedule):
         self.granted -= 1
         self.ledger.sent.pop()
         self._in_hand[place.priority].insert(0, lease)
-        if self.gate.probe is place:
-            self.gate.probe = None
+        if self.probe is place:
+            self.probe = None
 
     def _grant(self, now: float, place: Place) -> None:
         super()._grant(now, place)
@@ -144,33 +158,35 @@ class SharedSchedule(Schedule):
             super().accepted(now, place)
             return
         self._finish(place)
-        if self.line and self._width < _WIDEST:
-            self._width += 1 / self._width
+        if self.line.total:
+            self.wire.widen()
         if lease.state == self._state:
             self.ledger.accepted(lease)
-        if place is self.gate.probe:
-            self.ledger.probe = "accepted"
-            self.gate.open()
+        if place is self.probe:
+            self.ledger.probe, self.probe = "accepted", None
+            self._gate.open()
 
     def rejected(self, now: float, place: Place, retry_after: float | None) -> None:
         """Note a rejection, which pauses all processes."""
-        if self.alone:
-            super().rejected(now, place, retry_after)
-            return
         grant = self._finish(place)
         self._round_trip.measure(now - grant.at)
         self.rejections += 1
-        if grant.depth >= _TOO_DEEP:
-            self._width = _FIRST_WIDTH
-        probe = place is self.gate.probe
+        if grant.is_ahead:
+            self.wire.narrow()
+        if self.alone:
+            if isinstance(grant, Lease):  # Redis counted it; here it is the news of a pause
+                grant = Grant(0, grant.at, grant.depth, 0, self.machine.gate.epoch)
+            self.machine.rejected(now, grant, retry_after, self._random())
+            return
+        probe = place is self.probe
         self.ledger.rejected(grant, retry_after, state=self._state, probe=probe)
         if probe:
-            self.gate.probe = None
+            self.probe = None
 
     def lost(self, place: Place) -> None:
         """Note that no answer came; a lost probe hands its part to whoever is next, in any process."""
-        if place is self.gate.probe and not self.alone:
-            self.ledger.probe = "lost"
+        if place is self.probe:
+            self.ledger.probe, self.probe = "lost", None
         super().lost(place)
 
     @property
@@ -178,16 +194,16 @@ class SharedSchedule(Schedule):
         return None if self._last is None else self._last.state[0]
 
     def _room(self) -> int:
-        return max(int(self._width) - self.in_flight, int(not self.in_flight))
+        return max(self.wire.room, int(not self.wire.in_flight))
 
     def question(self, now: float) -> Question:
         """Put the next question, or the last one again as long as it was not answered."""
-        ledger, last, gate = self.ledger, self._last, self.gate
-        reports = ledger.report(holds_probe=gate.probe is not None)
+        ledger, last = self.ledger, self._last
+        reports = ledger.report(holds_probe=self.probe is not None)
         history = None
         if ledger.unsure:
-            pause = max(0.0, gate.until - now) if gate.closed else 0.0
-            history = ledger.history(now, self.limit if last is None else last.calls, pause)
+            calls = self.limit if last is None else last.calls
+            history = ledger.history(now, calls, self.paused_for(now))
         return Question(
             process=self.process,
             number=ledger.number,
@@ -214,21 +230,17 @@ class SharedSchedule(Schedule):
 
     def learn(self, now: float, answer: Answer) -> None:
         """Take in an answer: the turns it brings, and what is going on elsewhere."""
-        gate = self.gate
-        if self.alone:
-            self.alone = False
-            gate.open()
+        self.alone = False
         self.ledger.was_heard()
         self._last, self._last_at = answer, now
         if answer.paused is None:
-            gate.open()
+            self._gate.open()
         else:
-            gate.closed = True
-            gate.until = now + answer.paused
-            gate.closed_at = now - answer.closed_for
+            self._gate.close(now + answer.paused, now - answer.closed_for)
         for granted in answer.granted:
             self._in_hand[granted.priority] += [
                 Lease(
+                    0,
                     now,
                     granted.depth + turn,
                     cell=granted.cell,
@@ -247,28 +259,28 @@ class SharedSchedule(Schedule):
         self.alone = True
         learnt = 1.0 if self._last is None else self._last.calls / self._last.limit
         share = max(1, round(self.share * min(1.0, learnt)))
-        self.pace = _Share(now, share, self.period, self.ledger.sent)
-        if self.gate.closed:
-            # what is known of the pause holds; then one call of this process probes
-            until, probe = self.gate.until, self.gate.probe
-            edge = self.pace.contact(Grant(now, depth=0.0), now=now, retry_after=None)
-            self.gate.close(now, back=self.pace.first_pause, growth=self.pace.pause_growth, edge=edge)
-            self.gate.postpone(until)
-            self.gate.probe = probe
+        self.machine = Machine.with_limit(share, self.period, sent=list(self.ledger.sent)[-share:])
+        for priority in PRIORITIES:
+            for _ in range(self.line.waiting(priority)):
+                self.machine.join(now, priority)
+        if self._gate.closed:  # what is known of the pause holds; then one call of this process probes
+            self.machine.pause(now, self._gate.until)
 
     def forget_callers(self) -> None:
         """Drop whoever waited or was on the wire: their event loop is gone."""
         for leases in self._in_hand.values():
             self.ledger.returned(leases)
             leases.clear()
-        if self.gate.probe is not None:
-            self.ledger.probe = "lost"
+        if self.probe is not None:
+            self.ledger.probe, self.probe = "lost", None
         super().forget_callers()
 
     def patience_ends(self) -> float:
         """Tell when a closed gate has been so for too long; not while a probe of any process is out."""
-        probing = not self.alone and self._last is not None and self._last.probing
-        return inf if probing else super().patience_ends()
+        if self.alone:
+            return super().patience_ends()
+        probing = self.probe is not None or (self._last is not None and self._last.probing)
+        return inf if probing else self._gate.closed_at + PATIENCE * self.period
 
     def expected_wait(self, now: float, place: Place) -> float:
         """Estimate the seconds that a place will stand in line, by what Redis said last."""
@@ -277,13 +289,10 @@ class SharedSchedule(Schedule):
             return super().expected_wait(now, place)
         if answer is None or (self._last_at < place.since and line.waiting(place.priority) == 1):
             return 0.0  # Redis is being asked
-        ahead = places_ahead(
-            place,
-            line.waiting("interactive") + answer.others["interactive"],
-            line.waiting("bulk") + answer.others["bulk"],
-        )
-        if self.gate.closed:
-            return max(0.0, self.gate.until - now) + self._round_trip.mean + ahead * answer.gap
+        lanes = Lanes(*(line.waiting(priority) + answer.others[priority] for priority in PRIORITIES))
+        ahead = 0 if place.returning else lanes.ahead_of_last(place.priority)
+        if self._gate.closed:
+            return self.paused_for(now) + self._round_trip.mean + ahead * answer.gap
         if answer.more:
-            return ahead / self._width * self._round_trip.mean
+            return ahead / self.wire.width * self._round_trip.mean
         return max(0.0, self._last_at + answer.next - now) + ahead * answer.gap

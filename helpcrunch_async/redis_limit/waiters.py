@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from helpcrunch_async.rate_limit import Priority
 from helpcrunch_async.rate_limit.line import Place
-from helpcrunch_async.rate_limit.waiting import WaitingRoom
+from helpcrunch_async.rate_limit.waiters import QueuedTurn, Waiters
 from helpcrunch_async.redis_limit.budget import Budget, BudgetUnavailableError
 from helpcrunch_async.redis_limit.messages import Answer
 from helpcrunch_async.redis_limit.schedule import SharedSchedule
@@ -23,7 +23,7 @@ _FIRST_BACKOFF: Final = 0.1  # seconds between questions that got no answer; dou
 _LONGEST_BACKOFF: Final = 5.0
 
 
-class SharedRoom(WaitingRoom):
+class SharedWaiters(Waiters):
     """Lets callers await the turns that Redis grants. Bound to the running loop at first use, not before.
 
     Args:
@@ -50,9 +50,9 @@ class SharedRoom(WaitingRoom):
         self._failures = 0
         self._told_of_limit = False
 
-    async def enter(self, priority: Priority, max_wait: float | None) -> Place:
+    async def enter(self, priority: Priority, max_wait: float | None) -> QueuedTurn:
         """Wait for a turn at the end of a lane."""
-        self._running_loop()
+        self._bind()
         self._check_reachable()
         if self._failure is not None and self.now() >= self._ask_at:
             self._ask_soon()  # is it back?
@@ -60,7 +60,7 @@ class SharedRoom(WaitingRoom):
 
     async def enter_again(self, place: Place, max_wait: float | None) -> None:
         """Wait for another turn at the same place."""
-        self._running_loop()
+        self._bind()
         self._check_reachable()
         await super().enter_again(place, max_wait)
 
@@ -69,7 +69,7 @@ class SharedRoom(WaitingRoom):
         if self._failure is not None and self._on_error == "raise" and self.now() < self._ask_at:
             raise _copy(self._failure)
 
-    async def _wait(self, loop: asyncio.AbstractEventLoop, place: Place, max_wait: float | None) -> None:
+    async def _wait(self, place: Place, max_wait: float | None) -> None:
         if not self.schedule.alone and (self.schedule.line.waiting(place.priority) == 1 or place.returning):
             self._ask_soon()  # later ones are heard of in good time, when the first one asks
         elif self._asker is None:
@@ -77,7 +77,7 @@ class SharedRoom(WaitingRoom):
         if max_wait is not None:
             self._unchecked[place] = self.now() + max_wait
         try:
-            await super()._wait(loop, place, max_wait)
+            await super()._wait(place, max_wait)
         finally:
             self._unchecked.pop(place, None)
 
@@ -130,13 +130,13 @@ class SharedRoom(WaitingRoom):
         finally:
             if self._asker is asyncio.current_task():
                 self._asker = None
-                if self.schedule.line and not self.schedule.alone:
+                if self.schedule.line.total and not self.schedule.alone:
                     self._fail_everybody(BudgetUnavailableError("the rate limiter was closed", sent=False))
             await budget.close()
 
     def _has_questions(self) -> bool:
         # while there is no answer, only callers are a reason to try again
-        return bool(self.schedule.line) if self._failure is not None else self.schedule.has_questions
+        return self.schedule.line.total > 0 if self._failure is not None else self.schedule.has_questions
 
     async def _nudged(self, until: float) -> bool:
         """Sleep until then, or until there is something new to ask; tells which."""
@@ -183,7 +183,7 @@ class SharedRoom(WaitingRoom):
             )
         self.schedule.learn(now, answer)
         wait = answer.wait
-        if self.schedule.gate.probe is not None or wait is None:
+        if self.schedule.probe is not None or wait is None:
             wait = min(_PROBE_BEAT, wait if wait is not None else _PROBE_BEAT)
         self._ask_at = now + wait
         self._pump(now)
@@ -214,10 +214,10 @@ class SharedRoom(WaitingRoom):
             self._fail_everybody(failure)
 
     def _fail_everybody(self, failure: BudgetUnavailableError) -> None:
-        for place in self.schedule.line.everybody():
+        for place in self.schedule.line.places():
             waiter = place.waiter
             if waiter is not None and not waiter.done():
-                self.schedule.line.leave(place)
+                self.schedule.leave(place)
                 waiter.set_exception(_copy(failure))
 
     async def close(self) -> None:
@@ -229,15 +229,12 @@ class SharedRoom(WaitingRoom):
         asker.cancel()
         await asyncio.wait([asker])
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        before = self._loop
-        loop = super()._running_loop()
-        if loop is not before:
-            self._asker = None  # it was of the other loop, and closes its connection there
-            self._nudge = asyncio.Event()
-            self._unchecked.clear()
-            self._failure, self._failures = None, 0
-        return loop
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        super()._move_to(loop)
+        self._asker = None  # it was of the other loop, and closes its connection there
+        self._nudge = asyncio.Event()
+        self._unchecked.clear()
+        self._failure, self._failures = None, 0
 
 
 def _copy(failure: BudgetUnavailableError) -> BudgetUnavailableError:

@@ -1,0 +1,220 @@
+"""The pace of a client that knows its limit: even, just under the true rate, with bursts for the quiet.
+
+Pacing evenly a little under the true rate is accepted by every kind of server window, and every window's
+sustained rate is one number. So: pace by default; let a burst out only if the job is no larger than the
+budget; keep one hard window; and correct that one number by counting what was accepted (`estimate`).
+"""
+
+from math import ceil
+from typing import Final
+
+from attrs import define, field
+
+from helpcrunch_async.rate_limit.cells import AHEAD, Cells
+from helpcrunch_async.rate_limit.climb import Climb
+from helpcrunch_async.rate_limit.estimate import LimitEstimator
+from helpcrunch_async.rate_limit.gate import Backoff, Rejection
+from helpcrunch_async.rate_limit.line import Lanes, Priority
+from helpcrunch_async.rate_limit.pace import EARLY, INSTANT, RoundTrip
+
+CELLS_PER_PERIOD: Final = 250
+"""The grid of the record: paced turns at the documented limit have a cell each. `told` objects below 120."""
+_MARGIN: Final = 0.0025
+"""The share of the period by which the hard window is longer: clocks and schedulers are not exact.
+`real_http` objects to none, `told` to much more: it is given up of the budget."""
+_KEPT: Final = 1.25
+"""Windows, and two round trips, for which turns are remembered: the period before a rejected turn is counted
+when its answer is back."""
+_FIRST_PAUSE: Final = 4.0
+"""Gaps of the first pause without Retry-After: a probe after one gap is rejected more often than not. `told`
+(120 where 40 is true) objects."""
+_PAUSE_GROWTH: Final = 4.0
+"""From half a second to a minute in four probes rather than eight."""
+_LONGEST_PAUSE: Final = 4.0
+"""Windows."""
+_BURST_CUT: Final = 0.7
+"""The share that is kept of the burst that was accepted, after one was too large. `interactive` (bursts)
+objects."""
+
+
+@define(eq=False)
+class KnownLimit:
+    """At most `limit` turns in any window of `period` seconds; bursts of at most `largest_burst`."""
+
+    limit: int
+    period: float
+    largest_burst: float
+    """The burst that was allowed by the user."""
+    calls: float
+    """Calls per period that are believed to be sustainable, at most `limit`."""
+    burst: float
+    """The burst that is believed to be accepted, at most `largest_burst`."""
+    _credit: float
+    """Turns that may still go ahead of the even pace."""
+    next_due: float
+    """When the next paced turn is due; seconds."""
+    _earned_at: float
+    """Up to when credit has been earned; seconds."""
+    estimator: LimitEstimator
+    climb: Climb
+    _cells: Cells
+    _round_trip: RoundTrip
+    window: float = field(init=False)
+    """Seconds of the hard window."""
+    gap: float = field(init=False)
+    """Seconds between two paced turns."""
+    _most: int = field(init=False)
+    """Turns that the hard window holds."""
+
+    _paced: float = field(init=False)
+    """Turns in a window at the even pace: for one call less than is sustainable, as some windows count the
+    call they judge; for a small limit, a fiftieth less."""
+    _calm_window: float = field(init=False)
+    """Seconds of the hard window without jitter."""
+
+    def __attrs_post_init__(self) -> None:
+        self._calm_window = self.period * (1 + _MARGIN) + EARLY
+        self._set_calls(self.calls)
+
+    @classmethod
+    def begin(
+        cls, limit: int, period: float, burst: int, cells: Cells, round_trip: RoundTrip
+    ) -> "KnownLimit":
+        """Make the pace of a client that has sent nothing."""
+        estimator, climb, most = LimitEstimator(period), Climb(period), float(burst)
+        return cls(
+            limit, period, most, float(limit), most, most, 0.0, 0.0, estimator, climb, cells, round_trip
+        )
+
+    @property
+    def rate(self) -> float:
+        """Turns per second that are believed to be sustainable."""
+        return self.calls / self.period
+
+    def _set_calls(self, calls: float) -> None:
+        """Set what is believed to be sustainable, and the figures that follow from it."""
+        self.calls = calls
+        self._most = min(self.limit, ceil(calls))
+        self._paced = calls - min(1.0, calls / 50)
+        self._allow_for_jitter()
+
+    def _allow_for_jitter(self) -> None:
+        """Set the window and the gap: the server sees arrivals, not departures."""
+        self.window = self._calm_window + 2 * self._round_trip.deviation
+        self.gap = self.window / self._paced
+
+    def earn_credit(self, now: float) -> None:
+        """Earn a turn ahead of the pace with each gap in which no caller waits.
+
+        Were it earned while callers wait, the stall behind a full window would refill it, and a second burst
+        would leave one period after the first.
+        """
+        credit = self._credit + (now - self._earned_at) / self.gap
+        self._credit = min(self.burst, credit)
+        self._earned_at = now
+
+    def due(self, now: float, lanes: Lanes, room: int) -> tuple[Priority, float]:
+        """Pace by default; let calls go ahead of it while the whole job is within the budget."""
+        if now >= self.climb.at:
+            self._climb(now)
+        lane = lanes.next()
+        used = self._cells.turns_since(now - self.window)
+        if used >= self._most and (frees := self._frees()) > now + INSTANT:
+            return lane, frees
+        if now >= self.next_due - EARLY - INSTANT:
+            return lane, now
+        ahead: Priority = "interactive" if lanes.interactive else "bulk"
+        if room > 0 and self._fits(ahead, used + lanes.waiting(ahead)):
+            return ahead, now
+        return lane, self.next_due
+
+    def _fits(self, lane: Priority, turns: int) -> bool:
+        """Return whether the callers of a lane may go ahead; `turns` are theirs and those of the last window.
+
+        As many do as there is credit for, the others evenly after them. But if the work exceeds the budget,
+        some caller waits a period anyway: a burst would gain no throughput, starve the calls that come
+        meanwhile and make the first rejection find many others on the wire. Bulk work, of which a stream
+        shows only a little at a time, leaves half of the budget in any case.
+        """
+        return self._credit >= 1 and turns <= (self.calls if lane == "interactive" else self.calls / 2)
+
+    def window_frees(self, now: float) -> float:
+        """Return when the hard window has room for a turn."""
+        if self._cells.turns_since(now - self.window) < self._most:
+            return now
+        return max(now, self._frees())
+
+    def _frees(self) -> float:
+        return self._cells.frees_slot(self._most) + self.window
+
+    def take(self, at: float, lanes: Lanes, *, probe: bool) -> float:
+        """Take a turn off the even pace and the credit.
+
+        Going ahead costs credit, and so does a paced turn while others wait: a client that has been working
+        at full pace is not a quiet one, and its last calls gain nothing by going ahead.
+        """
+        gap, next_due = self.gap, self.next_due
+        ahead = next_due - EARLY - at
+        if lanes.interactive or lanes.bulk or not (probe or ahead <= INSTANT):
+            self._credit = max(0.0, self._credit - 1)
+        self.next_due = max(next_due, at - EARLY) + gap
+        self._earned_at = at
+        self.estimator.took(at, probe=probe, saturated=at <= next_due + gap)
+        if not probe:  # what a rejection is about is counted when it ends
+            self._cells.forget(at - _KEPT * self.window - 2 * self._round_trip.mean)
+        return ahead / gap if ahead > 0 else 0.0
+
+    def answered(self, lanes: Lanes, *, accepted: bool) -> None:
+        """Allow for the jitter of the answers; count those that pay for the climb."""
+        self._allow_for_jitter()
+        if accepted:
+            self.climb.accepted()
+
+    def backoff(self, now: float, rejected_at: float) -> Backoff:
+        """Pause for some turns' worth at first, as the rate is in doubt.
+
+        Every kind of window frees a slot one window after its oldest accepted call.
+        """
+        gap, window = self.gap, self.window
+        oldest = self._cells.oldest_accepted(rejected_at - self.period)
+        return Backoff(
+            first=max(_FIRST_PAUSE * gap, self._round_trip.mean),
+            growth=_PAUSE_GROWTH,
+            shortest=gap,
+            longest=_LONGEST_PAUSE * window,
+            slot_free_by=(now if oldest is None else oldest) + window,
+        )
+
+    def reopened(self, probe_at: float, rejection: Rejection) -> None:
+        """Blame the burst or the rate for the rejection that has ended, and correct it."""
+        estimate = self.estimator.estimate(self._cells, rejection, probe_at)
+        blames_burst = rejection.deepest >= AHEAD
+        if blames_burst:
+            self.burst = max(1.0, _BURST_CUT * (rejection.deepest - rejection.rejected + 1))
+            self._credit = 0.0
+        if not blames_burst or estimate.repeated:
+            self._set_calls(estimate.correct(self.calls))
+        self.climb.plan(self.calls, estimate, rejection.rejected + rejection.probes, probe_at)
+
+    def _climb(self, now: float) -> None:
+        """Try a little more after a while without rejections; never more than was configured."""
+        factor = self.climb.factor(now)
+        if factor > 1:
+            self._set_calls(min(float(self.limit), self.calls * factor))
+            self.burst = min(self.largest_burst, self.burst * factor)
+            if self.calls >= self.limit and self.burst >= self.largest_burst:
+                self.climb.end()
+
+    def expected_wait(self, now: float, lanes: Lanes, lane: Priority, ahead: int, width: float) -> float:
+        """Estimate the wait: some round trips for a burst, else one gap a turn."""
+        used, frees = self._cells.turns_since(now - self.window), self.window_frees(now)
+        if ahead < self._credit and frees <= now and self._fits(lane, used + lanes.waiting(lane)):
+            return ahead / width * self._round_trip.mean
+        return max(self.next_due, frees) - now + ahead * self.gap
+
+    def recall(self, at: float) -> None:
+        """Take in a turn that was taken elsewhere: it counts, and no burst follows it."""
+        self._cells.note(at, 0.0)
+        self.next_due = max(self.next_due, at + self.gap)
+        self._credit = 0.0
+        self._earned_at = max(self._earned_at, at)
