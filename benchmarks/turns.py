@@ -1,4 +1,4 @@
-"""CPU that the limiter adds to a call: a turn that is free, one that is waited for, and the machine's value."""
+"""CPU that the limiter adds to a call: a turn that is free, one that is waited for, the machine's value."""
 
 import asyncio
 from collections.abc import Callable
@@ -97,8 +97,8 @@ def run(*, quick: bool) -> list[Table]:
     return [
         Table(
             "CPU of a turn",
-            f"Microseconds, the best of {runs} runs. A paced turn is one of a gather that waits, with its task, "
-            "its timer and a reply after 50 ms, all of which the loop does by itself, too.",
+            f"Microseconds, the best of {runs} runs. A paced turn is one of a gather that waits, with its "
+            "task, its timer and a reply after 50 ms, all of which the loop does by itself, too.",
             ["", "µs", "target"],
             [
                 [
