@@ -38,11 +38,8 @@ _ROOMS: Final = {
     "protocol": Room(["protocol.py"], ["protocol", "raw_request"]),
     "lookup": Room(["lookup.py", "folding.py"], ["folding", "lookup_answers", "find_customer"]),
     "rate_limit": Room(
-        [
-            f"rate_limit/{name}.py"
-            for name in "accounts gate lesson limiter line pace schedule told waiting".split()  # noqa: SIM905 - one line
-        ],
-        ["line", "gate", "lesson", "told_pace", "schedule", "rate_limiter", "rate_limiter_properties"],
+        [f"rate_limit/{name}.py" for name in ("accounts", "limiter", "schedule", "waiters")],
+        ["schedule", "rate_limiter", "rate_limiter_properties", "accounts"],
         (
             "test_schedule.py::test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told",
             "test_rate_limiter.py::test_spends_the_whole_budget_without_a_rejection",
@@ -54,7 +51,17 @@ _ROOMS: Final = {
             "test_rate_limiter.py::test_three_hundred_waiters_survive_a_cancelled_probe",
         ),
     ),
-    "discover": Room(["rate_limit/discover.py"], ["discovered_pace", "schedule"]),
+    "machine": Room(
+        [
+            f"rate_limit/{name}.py"
+            for name in "cells climb estimate gate known_limit line machine pace unknown_limit value".split()  # noqa: SIM905 - one line
+        ],
+        ["cells", "climb", "estimate", "gate", "known_limit", "line", "schedule", "unknown_limit", "value"],
+        (
+            "test_schedule.py::test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told",
+            "test_unknown_limit.py::test_settles_near_any_limit",
+        ),
+    ),
 }
 _COLUMNS = "| {:<24} | {:>7} | {:>6} | {:>9} | {:>8} | {:>8} | {:>7} |"
 

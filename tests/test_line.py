@@ -4,8 +4,7 @@ from typing import get_args
 
 import pytest
 
-from helpcrunch_async.rate_limit.line import PRIORITIES, Line, Place, Priority
-from helpcrunch_async.rate_limit.schedule import places_ahead
+from helpcrunch_async.rate_limit.line import PRIORITIES, Lanes, Line, Place, Priority
 
 LANES: dict[str, Priority] = {"i": "interactive", "b": "bulk"}
 
@@ -26,12 +25,12 @@ def test_the_lanes_are_the_priorities() -> None:
 def test_counts_who_waits() -> None:
     """Those who left or were served are not counted, in neither lane."""
     line, places = line_of("ibbb")
-    assert (len(line), line.waiting("interactive"), line.waiting("bulk")) == (4, 1, 3)
+    assert (line.total, line.waiting("interactive"), line.waiting("bulk")) == (4, 1, 3)
     assert all(place.waiting for place in places)
     line.leave(places[1])
-    assert (len(line), line.waiting("interactive"), line.waiting("bulk")) == (3, 1, 2)
+    assert (line.total, line.waiting("interactive"), line.waiting("bulk")) == (3, 1, 2)
     line.take("interactive")
-    assert (len(line), line.waiting("interactive"), line.waiting("bulk")) == (2, 0, 2)
+    assert (line.total, line.waiting("interactive"), line.waiting("bulk")) == (2, 0, 2)
     assert [place.waiting for place in places] == [False, False, True, True]
 
 
@@ -43,7 +42,7 @@ def test_serves_a_lane_in_the_order_of_arrival() -> None:
     line.leave(places[2])
     line.join(places[0])
     assert [line.take("bulk").number for _ in range(4)] == [1, 4, 5, 6]
-    assert not line
+    assert not line.total
 
 
 def test_tells_the_first_of_a_lane_without_taking_it() -> None:
@@ -55,7 +54,7 @@ def test_tells_the_first_of_a_lane_without_taking_it() -> None:
     assert line.first("bulk") is places[2]
     line.leave(places[2])
     assert line.first("bulk") is None
-    assert len(line) == 1
+    assert line.total == 1
 
 
 def test_lists_everybody_first_come_first() -> None:
@@ -63,7 +62,7 @@ def test_lists_everybody_first_come_first() -> None:
     line, places = line_of("bibi")
     line.leave(places[2])
     line.join(Place(0, "interactive"))
-    assert [place.number for place in line.everybody()] == [0, 1, 2, 4]
+    assert [place.number for place in line.places()] == [0, 1, 2, 4]
 
 
 def test_a_lane_does_not_grow_with_those_who_left_it() -> None:
@@ -87,23 +86,45 @@ def test_a_lane_is_not_swept_for_a_few_who_left_it() -> None:
     assert line._lanes["interactive"] == []
 
 
-def served(line: Line, turns: int) -> str:
+def lanes_of(letters: str) -> Lanes:
+    """Lanes that a caller joined for each letter."""
+    lanes = Lanes()
+    for letter in letters:
+        lanes.join(LANES[letter])
+    return lanes
+
+
+def served(lanes: Lanes, turns: int) -> str:
     """Take turns as they fall to the lanes; a letter for each."""
-    return "".join(line.take(line.next_priority()).priority[0] for _ in range(turns))
+    taken = ""
+    for _ in range(turns):
+        lane = lanes.next()
+        lanes.take(lane)
+        taken += lane[0]
+    return taken
+
+
+def test_lanes_count_who_waits() -> None:
+    """In each, and in both."""
+    lanes = lanes_of("ibbb")
+    assert (lanes.total, lanes.waiting("interactive"), lanes.waiting("bulk")) == (4, 1, 3)
+    lanes.leave("bulk")
+    assert (lanes.total, lanes.interactive, lanes.bulk) == (3, 1, 2)
+    lanes.leave("interactive")
+    assert (lanes.total, lanes.interactive, lanes.bulk) == (2, 0, 2)
 
 
 def test_three_turns_are_interactive_and_one_is_bulk_while_both_wait() -> None:
     """When only one lane waits, it has every turn."""
-    line, _ = line_of("b" * 4 + "i" * 10)
-    assert served(line, 14) == "iiibiiibiiibib"
+    assert served(lanes_of("b" * 4 + "i" * 10), 14) == "iiibiiibiiibib"
 
 
 def test_interactive_turns_that_nobody_waited_behind_owe_bulk_work_nothing() -> None:
     """Bulk work that has just come waits for three turns like any other."""
-    line, _ = line_of("i" * 12)
-    assert served(line, 5) == "iiiii"
-    line.join(Place(13, "bulk"))
-    assert served(line, 8) == "iiibiiii"
+    lanes = lanes_of("i" * 12)
+    assert served(lanes, 5) == "iiiii"
+    lanes.join("bulk")
+    assert served(lanes, 8) == "iiibiiii"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +146,5 @@ def test_interactive_turns_that_nobody_waited_behind_owe_bulk_work_nothing() -> 
 def test_counts_who_goes_before_the_last_of_a_lane(
     priority: Priority, interactive: int, bulk: int, ahead: int
 ) -> None:
-    """As the lanes take turns; whoever came back is at the head."""
-    assert ahead == places_ahead(Place(1, priority), interactive, bulk)
-    assert places_ahead(Place(1, priority, returning=True), interactive, bulk) == 0
+    """As the lanes take turns."""
+    assert ahead == Lanes(interactive, bulk).ahead_of_last(priority)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpcrunch_async.rate_limit.discover import DiscoveredPace
-from helpcrunch_async.rate_limit.line import Grant, Line, Place, Priority
-from helpcrunch_async.rate_limit.schedule import Schedule
-from helpcrunch_async.rate_limit.told import ToldPace
+from helpcrunch_async.rate_limit.gate import State
+from helpcrunch_async.rate_limit.known_limit import KnownLimit
+from helpcrunch_async.rate_limit.line import Place, Priority
+from helpcrunch_async.rate_limit.machine import Machine
+from helpcrunch_async.rate_limit.schedule import Schedule, Wire
 
 Event = tuple[str, float, float]
 
@@ -43,17 +44,29 @@ EVENTS: st.SearchStrategy[list[Event]] = st.lists(
 class Driver:
     """Plays callers and server around a schedule, and checks after every step what must always hold."""
 
-    def __init__(self, limit: int, period: float, *, told: bool = True) -> None:
-        self.limit, self.period, self.told = limit, period, told
-        pace = ToldPace(limit, period, float(limit)) if told else DiscoveredPace()
-        self.pace = pace
-        self.schedule = Schedule(pace, period=period, random=Random(1).random)
+    def __init__(self, limit: int | None, period: float, *, burst: int | None = None) -> None:
+        self.limit, self.period = limit, period
+        known = limit is not None
+        self.machine = (
+            Machine.without_limit(period) if limit is None else Machine.with_limit(limit, period, burst)
+        )
+        self.schedule = Schedule(self.machine, width=4.0 if known else 100.0, random=Random(1).random)
         self.now = 1000.0
         self.waiting: list[Place] = []
         self.flying: list[Place] = []
         self.grants: deque[float] = deque()  # of the period before the last one
         self.arrived = 0
         self.ended = 0
+
+    @property
+    def pace(self) -> KnownLimit:
+        """The pace of a known limit."""
+        pace = self.machine.pace
+        assert isinstance(pace, KnownLimit)
+        return pace
+
+    def is_open(self) -> bool:
+        return self.machine.gate.state is State.OPEN
 
     def play(self, events: list[Event]) -> None:
         for name, share, retry_after in events:
@@ -71,16 +84,16 @@ class Driver:
             self.now = max(self.now, schedule.wake)
         elif name == "cancel" and self.waiting:
             place = self.waiting.pop(int(share * (len(self.waiting) - 1)))
-            schedule.line.leave(place)
+            schedule.leave(place)
             self.ended += 1
         elif name in {"accept", "reject", "lose"} and self.flying:
             place = self.flying.pop(int(share * (len(self.flying) - 1)))
             if name == "reject":
-                until = schedule.gate.until
-                was_closed = schedule.gate.closed
+                gate = self.machine.gate
+                until, was_closed = gate.until, gate.state is not State.OPEN
                 schedule.rejected(self.now, place, retry_after)
                 if was_closed:
-                    assert schedule.gate.until >= until, "a deadline is never brought forward"
+                    assert gate.until >= until, "a deadline is never brought forward"
                 schedule.join(self.now, place)  # a rejected call goes on
                 self.waiting.append(place)
             else:
@@ -89,13 +102,14 @@ class Driver:
         self.grant()
 
     def grant(self) -> None:
-        schedule, gate = self.schedule, self.schedule.gate
+        schedule, gate = self.schedule, self.machine.gate
         for place in schedule.grants(self.now):
             lane = [other.number for other in self.waiting if other.priority == place.priority]
             assert place.number == min(lane), "arrival order within a lane"
-            if gate.closed:
-                assert self.now >= gate.until - 1e-6, "nobody goes before the deadline"
-                assert gate.probe is place
+            if gate.state is not State.OPEN:
+                assert self.now >= gate.until - 1e-6, "no call goes before the deadline"
+                assert place.grant is not None
+                assert gate.is_probe(place.grant.number)
             self.waiting.remove(place)
             self.flying.append(place)
             self.grants.append(self.now)
@@ -104,15 +118,14 @@ class Driver:
 
     def check(self) -> None:
         schedule = self.schedule
-        assert schedule.in_flight == len(self.flying)
-        assert len(schedule.line) == len(self.waiting)
+        assert schedule.wire.in_flight == len(self.flying)
+        assert schedule.line.total == self.machine.lanes.total == len(self.waiting)
         assert self.arrived == self.ended + len(self.waiting) + len(self.flying), "nobody is lost"
         if self.waiting and not self.flying:
             assert schedule.wake is not None, "whoever waits has a timer or an answer to wait for"
         if not self.waiting:
             assert schedule.wake is None, "no waiters, no timer"
-        if self.told:
-            assert isinstance(self.pace, ToldPace)
+        if self.limit is not None:
             assert 1 <= self.pace.calls <= self.limit
             assert 1 <= self.pace.burst <= self.limit
 
@@ -120,7 +133,7 @@ class Driver:
         window = self.grants
         while window and window[0] <= window[-1] - self.period:
             window.popleft()
-        if self.told:
+        if self.limit is not None:
             assert len(window) <= self.limit, "no window holds more than the limit"
 
     def finish(self) -> None:
@@ -136,7 +149,7 @@ class Driver:
 
 @given(EVENTS, st.sampled_from([1, 2, 5, 12]), st.sampled_from([1.0, 60.0]))
 @settings(max_examples=3 * settings().max_examples)
-def test_told_schedule_keeps_every_promise(events: list[Event], limit: int, period: float) -> None:
+def test_a_schedule_keeps_every_promise(events: list[Event], limit: int, period: float) -> None:
     """Order, window, gate, probe, timers and accounting hold under any interleaving; then all are served."""
     driver = Driver(limit, period)
     driver.play(events)
@@ -145,11 +158,15 @@ def test_told_schedule_keeps_every_promise(events: list[Event], limit: int, peri
 
 @given(EVENTS)
 @settings(max_examples=2 * settings().max_examples)
-def test_discovering_schedule_keeps_every_promise(events: list[Event]) -> None:
-    """The same holds when the limit is found out, but for the window that nobody told."""
-    driver = Driver(10**6, 60.0, told=False)
+def test_a_schedule_without_a_limit_keeps_every_promise(events: list[Event]) -> None:
+    """The same holds when the limit is found out, but for the window that is not known."""
+    driver = Driver(None, 60.0)
     driver.play(events)
     driver.finish()
+
+
+def probes(driver: Driver, place: Place) -> bool:
+    return place.grant is not None and driver.machine.gate.is_probe(place.grant.number)
 
 
 def burst(driver: Driver, calls: int, priority: Literal["arrive", "arrive bulk"] = "arrive") -> None:
@@ -234,7 +251,7 @@ def test_one_probe_goes_at_the_deadline_and_only_its_answer_opens() -> None:
     driver.step("reject", 0.0, 7.0)
     burst(driver, 10)
     driver.step("accept", 0.0, None)
-    assert driver.schedule.gate.closed
+    assert not driver.is_open()
     assert len(driver.flying) == 2
     while driver.flying:
         driver.step("accept", 0.0, None)
@@ -248,7 +265,7 @@ def test_one_probe_goes_at_the_deadline_and_only_its_answer_opens() -> None:
     driver.grant()
     assert len(driver.flying) == 1, "everybody waits for the probe's answer"
     driver.step("accept", 0.0, None)
-    assert not driver.schedule.gate.closed
+    assert driver.is_open()
     assert len(driver.flying) > 0
 
 
@@ -263,7 +280,7 @@ def test_a_lost_probe_hands_its_part_to_the_next() -> None:
     driver.step("lose", 0.0, None)
     assert len(driver.flying) == 1
     assert driver.flying[0] is not probe
-    assert driver.schedule.gate.probe is driver.flying[0]
+    assert probes(driver, driver.flying[0])
 
 
 def test_pauses_without_retry_after_end_when_every_window_has_freed_a_slot() -> None:
@@ -303,12 +320,12 @@ def test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told() ->
         answer(40)
         driver.step("wake", 0.0, None)
     answer(40)
-    assert 36 <= driver.schedule.pace.rate * 60 <= 41
+    assert 36 <= driver.schedule.rate * 60 <= 41
     burst(driver, 6000)
     while driver.waiting:
         answer(10**6)
         driver.step("wake", 0.0, None)
-    assert driver.schedule.pace.rate == pytest.approx(2.0)
+    assert driver.schedule.rate == pytest.approx(2.0)
 
 
 def test_patience_is_infinite_while_the_gate_is_open() -> None:
@@ -333,13 +350,12 @@ def test_demand_is_not_taken_for_capacity() -> None:
     driver.step("reject", 0.0, 2.0)
     driver.step("wake", 0.0, None)
     driver.step("accept", 0.0, None)
-    assert driver.schedule.pace.rate * 60 >= 84, "not the 65 or so that were asked for"
+    assert driver.schedule.rate * 60 >= 84, "not the 65 or so that were asked for"
 
 
 def test_a_burst_goes_ahead_as_far_as_it_may() -> None:
     """Where eight at once are allowed, eight of twenty go at once, and the others evenly after them."""
-    driver = Driver(120, 60.0)
-    driver.pace = driver.schedule.pace = ToldPace(120, 60.0, burst=8.0)
+    driver = Driver(120, 60.0, burst=8)
     burst(driver, 20)
     while driver.flying:
         driver.step("accept", 0.0, None)
@@ -360,7 +376,6 @@ def test_the_lump_is_blamed_also_when_its_first_call_arrives_last() -> None:
     driver.step("wake", 0.0, None)
     driver.step("accept", 0.0, None)
     pace = driver.pace
-    assert isinstance(pace, ToldPace)
     assert pace.calls == 120
     assert pace.burst < 4
 
@@ -380,7 +395,6 @@ def test_a_timer_that_fires_early_is_no_lump() -> None:
     driver.step("wake", 0.0, None)
     driver.step("accept", 0.0, None)
     pace = driver.pace
-    assert isinstance(pace, ToldPace)
     assert pace.burst == 200
     assert pace.calls < 200
 
@@ -394,16 +408,20 @@ def test_a_newcomer_goes_at_once_when_nobody_waits_and_it_may() -> None:
     assert second is not None
     assert (first.number, first.priority, first.since) == (1, "bulk", 1000.0)
     assert (second.number, second.priority, second.since) == (2, "interactive", 1000.0)
-    assert (schedule.granted, schedule.in_flight, schedule.last_granted) == (2, 2, 1000.0)
+    assert (schedule.granted, schedule.wire.in_flight, schedule.last_granted) == (2, 2, 1000.0)
     assert schedule.admit(driver.now, "interactive") is not None
     assert schedule.admit(driver.now, "interactive") is None, "the window is full"
     driver.now += 61.0
     waiting = schedule.arrive(driver.now, "interactive")
     assert (waiting.number, waiting.since) == (4, 1061.0)
     assert schedule.admit(driver.now, "interactive") is None, "somebody waits"
-    schedule.line.leave(waiting)
+    schedule.leave(waiting)
     schedule.rejected(driver.now, first, 1.0)
-    assert schedule.admit(driver.now + 100.0, "interactive") is None, "the gate is closed"
+    assert schedule.admit(driver.now + 0.9, "interactive") is None, "the gate is closed"
+    probe = schedule.admit(driver.now + 20.0, "interactive")
+    assert probe is not None
+    assert probes(driver, probe)
+    assert schedule.admit(driver.now + 100.0, "interactive") is None, "one probe is under way"
 
 
 def test_wakes_when_the_next_turn_is_due_and_not_before() -> None:
@@ -411,14 +429,14 @@ def test_wakes_when_the_next_turn_is_due_and_not_before() -> None:
     driver = Driver(120, 60.0)
     schedule = driver.schedule
     burst(driver, 200)
-    assert schedule.wake == schedule.pace.due(driver.now, schedule.line, 1)[1] > driver.now
+    assert schedule.wake == driver.machine.due(driver.now, 3)[1] > driver.now
     driver.step("reject", 0.0, 7.0)
     assert schedule.wake == 1007.0
     driver.step("wake", 0.0, None)
-    assert schedule.gate.probe is driver.flying[0]
+    assert probes(driver, driver.flying[0])
     assert schedule.wake is None
     driver.step("reject", 0.0, None)
-    assert schedule.wake == schedule.gate.until > 1007.0
+    assert schedule.wake == driver.machine.gate.until > 1007.0
 
 
 def test_every_answer_tells_how_long_it_took() -> None:
@@ -428,107 +446,84 @@ def test_every_answer_tells_how_long_it_took() -> None:
         burst(driver, 1)
         driver.now += 0.75
         driver.step(answer, 0.0, None)
-        assert driver.schedule.pace.round_trip.mean == (0.0 if answer == "lose" else 0.75)
+        assert driver.machine.round_trip.mean == (0.0 if answer == "lose" else 0.75)
 
 
 def test_counts_turns_and_rejections() -> None:
-    """Of whichever call: a rejection from before the reopening, which closes nothing, is still one."""
-    schedule = Driver(120, 60.0).schedule
+    """Of any call: a rejection from before the reopening, which closes nothing, is still one."""
+    driver = Driver(120, 60.0)
+    schedule, gate = driver.schedule, driver.machine.gate
     places = [schedule.arrive(1000.0, "interactive") for _ in range(4)]
     assert list(schedule.grants(1000.0)) == places
-    assert (schedule.granted, schedule.rejections, schedule.in_flight) == (4, 0, 4)
+    assert (schedule.granted, schedule.rejections, schedule.wire.in_flight) == (4, 0, 4)
     schedule.rejected(1000.0, places[0], 2.0)
     probe = schedule.arrive(1000.0, "interactive")
     assert list(schedule.grants(1002.0)) == [probe]
     for place in (places[1], places[2], probe):
         schedule.accepted(1002.5, place)
-    assert not schedule.gate.closed
+    assert gate.state is State.OPEN
     schedule.rejected(1002.5, places[3], 9.0)
-    assert not schedule.gate.closed
-    assert (schedule.granted, schedule.rejections, schedule.in_flight) == (5, 2, 0)
+    assert gate.state is State.OPEN
+    assert (schedule.granted, schedule.rejections, schedule.wire.in_flight) == (5, 2, 0)
+    assert [place.grant for place in places] == [None] * 4
 
 
-def test_a_turn_is_told_what_came_of_it() -> None:
-    """Accepted, rejected, or neither; the pace counts those that were accepted."""
+def test_a_rejection_from_before_the_reopening_is_old_news() -> None:
+    """One of a turn that was taken after it is not."""
     schedule = Driver(120, 60.0).schedule
-    places = [schedule.arrive(1000.0, "interactive") for _ in range(3)]
-    assert list(schedule.grants(1000.0)) == places
-    grants = [place.grant for place in places]
-    schedule.accepted(1000.0, places[0])
-    schedule.lost(places[1])
-    schedule.rejected(1000.0, places[2], None)
-    assert [grant.accepted for grant in grants if grant is not None] == [True, None, False]
-    assert [place.grant for place in places] == [None] * 3
+    old, first = schedule.arrive(1000.0, "bulk"), schedule.arrive(1000.0, "bulk")
+    assert list(schedule.grants(1000.0)) == [old, first]
+    schedule.rejected(1000.0, first, 2.0)
+    probe = schedule.admit(1002.0, "bulk")
+    assert probe is not None
+    schedule.accepted(1002.0, probe)
+    schedule.rejected(1002.0, old, 9.0)
+    assert schedule.paused_for(1002.0) == 0.0
+    new = schedule.admit(1012.0, "bulk")
+    assert new is not None
+    schedule.rejected(1012.0, new, 9.0)
+    assert schedule.paused_for(1012.0) == 9.0
+    assert schedule.paused_for(1032.0) == 0.0
 
 
-class Told(ToldPace):
-    """Notes what it is told of callers and answers."""
-
-    def __init__(self) -> None:
-        super().__init__(120, 60.0, 120.0)
-        self.told: list[object] = []
-
-    def joined(self, now: float, line: Line) -> None:
-        self.told.append(("joined", now, len(line)))
-        super().joined(now, line)
-
-    def grant(self, now: float, line: Line, *, probe: bool) -> Grant:
-        self.told.append(("probing" if probe else "going", len(line)))
-        return super().grant(now, line, probe=probe)
-
-    def accepted(self, line: Line) -> None:
-        self.told.append(("accepted", len(line)))
-        super().accepted(line)
-
-    def contact(self, grant: Grant, *, now: float, retry_after: float | None) -> float:
-        self.told.append(("contact", grant, now, retry_after))
-        return super().contact(grant, now=now, retry_after=retry_after)
-
-    def rejected(self, grant: Grant, *, probe: bool) -> None:
-        self.told.append(("probe" if probe else "sibling", grant))
-        super().rejected(grant, probe=probe)
+def test_a_few_calls_of_a_burst_are_on_the_wire_at_first() -> None:
+    """And one more with every round trip, so that a rejection finds few others there."""
+    driver = Driver(120, 60.0)
+    burst(driver, 60)
+    assert len(driver.flying) == 4
+    wide = []
+    for _ in range(30):
+        driver.step("accept", 0.0, None)
+        wide.append(len(driver.flying))
+    assert wide == [4] * 4 + [5] * 5 + [6] * 7 + [7] * 7 + [8] * 7
 
 
-def test_the_pace_hears_of_each_rejection() -> None:
-    """The first with the server's word, the others by whether they were probes."""
-    pace = Told()
-    schedule = Schedule(pace, period=60.0, random=Random(1).random)
-    first, second = (schedule.arrive(1000.0, "interactive") for _ in range(2))
-    assert list(schedule.grants(1000.0)) == [first, second]
-    pace.told.clear()
-    expected: list[object] = [("contact", first.grant, 1000.5, 3.0), ("sibling", second.grant)]
-    schedule.rejected(1000.5, first, 3.0)
-    schedule.rejected(1000.6, second, None)
-    assert expected == pace.told
-    probe = schedule.arrive(1001.0, "interactive")
-    pace.told.clear()
-    assert list(schedule.grants(1003.5)) == [probe]
-    expected = [("probing", 0), ("probe", probe.grant)]
-    schedule.rejected(1004.0, probe, 3.0)
-    assert expected == pace.told
+def test_a_burst_begins_with_few_calls_again_after_one_was_rejected() -> None:
+    """A paced call that is rejected says nothing about bursts."""
+    for ahead in (True, False):
+        driver = Driver(120, 60.0)
+        schedule = driver.schedule
+        schedule.wire.width = 9.0
+        if ahead:
+            burst(driver, 4)
+        else:
+            burst(driver, 1)
+        schedule.rejected(driver.now, driver.flying.pop(), 1.0)
+        assert schedule.wire.width == (4.0 if ahead else 9.0)
 
 
-def test_the_pace_hears_who_waits_already() -> None:
-    """Of each who comes, and with each answer: quiet is when nobody does."""
-    pace = Told()
-    schedule = Schedule(pace, period=60.0, random=Random(1).random)
-    first = schedule.admit(1000.0, "interactive")
-    schedule.arrive(1001.0, "interactive")
-    second = schedule.arrive(1002.0, "interactive")
-    assert first is not None
-    schedule.accepted(1003.0, first)
-    assert list(schedule.grants(1003.0))[1] is second
-    schedule.accepted(1004.0, second)
-    assert pace.told == [
-        ("joined", 1000.0, 0),
-        ("going", 0),
-        ("joined", 1001.0, 0),
-        ("joined", 1002.0, 1),
-        ("accepted", 2),
-        ("going", 1),
-        ("going", 0),
-        ("accepted", 0),
-    ]
+def test_the_wire_widens_while_callers_wait_and_to_a_hundred_at_most() -> None:
+    """Calls that come one by one do not show what it takes."""
+    wire = Wire(4.0)
+    for _ in range(10_000):
+        wire.widen()
+    assert 100.0 <= wire.width < 100.01
+    wire.in_flight = 99
+    assert wire.room == 1
+    driver = Driver(120, 60.0)
+    burst(driver, 1)
+    driver.step("accept", 0.0, None)
+    assert driver.schedule.wire.width == 4.0
 
 
 def test_a_late_rejection_moves_the_deadline_only_while_no_probe_is_out() -> None:
@@ -541,10 +536,10 @@ def test_a_late_rejection_moves_the_deadline_only_while_no_probe_is_out() -> Non
         driver.step("reject", 0.0, 2.0)
         if probing:
             driver.step("wake", 0.0, None)
-            assert schedule.gate.probe is not None
+            assert driver.machine.gate.state is State.PROBING
         schedule.rejected(1001.0, late, 8.0)
         schedule.rejected(1001.0, later, None)
-        assert expected == schedule.gate.until
+        assert expected == driver.machine.gate.until
 
 
 def test_the_first_to_come_after_a_long_closure_has_all_its_patience() -> None:
@@ -560,16 +555,6 @@ def test_the_first_to_come_after_a_long_closure_has_all_its_patience() -> None:
         assert schedule.patience_ends() == pytest.approx(patience + 5 * 60.0)
 
 
-def test_a_call_on_the_wire_is_somebody_who_asked() -> None:
-    """While a probe or another call is out, the gate's patience is not begun anew."""
-    driver = Driver(120, 60.0)
-    burst(driver, 2)
-    schedule = driver.schedule
-    schedule.rejected(driver.now, driver.flying.pop(), 7.0)
-    schedule.arrive(1200.0, "bulk")
-    assert schedule.patience_ends() == 1000.0 + 5 * 60.0
-
-
 def test_expects_the_pause_a_round_trip_and_a_gap_a_turn_behind_a_closed_gate() -> None:
     """Who came back after a rejection is at the head."""
     driver = Driver(120, 60.0)
@@ -579,7 +564,7 @@ def test_expects_the_pause_a_round_trip_and_a_gap_a_turn_behind_a_closed_gate() 
     rejected = driver.flying.pop()
     schedule.rejected(driver.now, rejected, 7.0)
     places = [schedule.arrive(driver.now, "interactive") for _ in range(5)]
-    gap = schedule.pace.gap
+    gap = driver.pace.gap
     assert schedule.expected_wait(driver.now, places[-1]) == pytest.approx(7.0 + 0.5 + (4 + 0) * gap)
     rejected.returning = True
     schedule.join(driver.now, rejected)
@@ -593,9 +578,9 @@ def test_expects_what_the_pace_does_while_the_gate_is_open() -> None:
     burst(driver, 200, "arrive bulk")
     burst(driver, 150)
     schedule = driver.schedule
-    place = schedule.line.everybody()[-1]
+    place = schedule.line.places()[-1]
     ahead = 149 + 149 // 3
-    expected = schedule.pace.expected_wait(driver.now, schedule.line, "interactive", ahead)
+    expected = driver.machine.expected_wait(driver.now, "interactive", ahead, 4.0)
     assert schedule.expected_wait(driver.now, place) == expected > 60.0
 
 
@@ -613,26 +598,52 @@ def test_is_busy_while_somebody_waits_or_is_on_the_wire() -> None:
 
 
 def test_callers_of_an_event_loop_that_has_ended_are_forgotten() -> None:
-    """Whatever is still said of them frees no turn of those who came after, loop after loop."""
-    schedule = Driver(120, 60.0).schedule
+    """Reports of them free no turn of those who came after, loop after loop; what they sent counts."""
+    driver = Driver(120, 60.0)
+    schedule, gate = driver.schedule, driver.machine.gate
     gone = []
-    for _ in range(3):
+    for loop in range(3):
         gone += [place for place in (schedule.admit(1000.0, "bulk") for _ in range(2)) if place is not None]
         schedule.rejected(1000.0, gone.pop(), 5.0)
         schedule.arrive(1000.0, "bulk")
         schedule.arrive(1000.0, "bulk")
         [probe] = schedule.grants(1005.0)
-        assert schedule.gate.probe is probe
+        assert probes(driver, probe)
         schedule.forget_callers()
-        assert (len(schedule.line), schedule.in_flight, schedule.wake) == (0, 0, None)
-        assert schedule.gate.probe is None
-        assert schedule.gate.closed, "the server's word holds in any loop"
-        schedule.gate.open()
+        assert (schedule.line.total, schedule.wire.in_flight, schedule.wake) == (0, 0, None)
+        assert driver.machine.lanes.total == 0
+        assert gate.state is State.PAUSED, "the server's word holds in any loop"
+        assert driver.machine.cells.turns_since(0.0) == 3 * (loop + 1)
+        gate.open()
     new = schedule.admit(1100.0, "bulk")
     assert len(gone) == 3
     for place in gone:
         schedule.lost(place)
-    assert schedule.in_flight == 1
+    assert schedule.wire.in_flight == 1
     assert new is not None
     schedule.accepted(1100.0, new)
-    assert schedule.in_flight == 0
+    assert schedule.wire.in_flight == 0
+
+
+def test_a_late_word_of_a_probe_that_was_forgotten_opens_nothing() -> None:
+    """It is not the probe any more."""
+    driver = Driver(120, 60.0)
+    burst(driver, 1)
+    driver.step("reject", 0.0, 1.0)
+    driver.step("wake", 0.0, None)
+    probe = driver.flying.pop()
+    driver.schedule.forget_callers()
+    driver.schedule.accepted(driver.now, probe)
+    assert driver.machine.gate.state is State.PAUSED
+
+
+def test_a_pause_may_be_news_from_elsewhere() -> None:
+    """It lasts as long as was said; then one call probes."""
+    driver = Driver(120, 60.0)
+    driver.machine.pause(1000.0, 1012.0)
+    burst(driver, 3)
+    assert driver.schedule.wake == 1012.0
+    driver.step("wake", 0.0, None)
+    assert len(driver.flying) == 1
+    driver.step("accept", 0.0, None)
+    assert driver.is_open()
