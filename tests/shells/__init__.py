@@ -1,0 +1,1 @@
+"""The shells of the limiter that `test_scenarios` plays with, and the account around them."""
