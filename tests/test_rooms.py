@@ -16,8 +16,8 @@ ROOT = Path(helpcrunch_async.__file__).parent
 PACKAGE = "helpcrunch_async"
 
 FLOORS = (
-    ("_version", "unset", "accounts", "checks", "redaction", "strict_json"),
-    ("errors",),
+    ("_version", "unset", "accounts", "checks", "redaction"),
+    ("errors", "strict_json"),
     ("models", "rate_limit"),
     ("grammar",),
     ("protocol", "converter", "listing", "folding", "search", "writes", "redis_limit"),
