@@ -1,11 +1,13 @@
 """The client: one short method per endpoint."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from copy import copy
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TypeVar, Unpack, get_args, overload
 
@@ -76,6 +78,7 @@ from helpcrunch_async.protocol import (
     authorization_of,
     check_api_key,
     check_base_url,
+    foreign_host,
 )
 from helpcrunch_async.rate_limit import Limiter, Priority, limiter_of_account
 from helpcrunch_async.redaction import hide_locals
@@ -104,6 +107,8 @@ from helpcrunch_async.writes import (
     whole_customer_body,
 )
 
+log: Final = logging.getLogger("helpcrunch_async")
+
 CustomerSort = Literal["firstSeen", "lastSeen"]
 _CUSTOMER_SORTS: Final[tuple[CustomerSort, ...]] = get_args(CustomerSort)
 ChatSort = Literal["createdAt", "lastCustomerMessageAt", "lastMessageAt", "closedAt"]
@@ -122,6 +127,11 @@ class HasId(Protocol):
 
 Row = TypeVar("Row", bound=HasId)
 Model = TypeVar("Model")
+
+
+@cache
+def _say_where_the_key_goes(host: str) -> None:
+    log.info("requests and the API key go to %s, as HELPCRUNCH_BASE_URL says", host)
 
 
 @define(eq=False)
@@ -158,7 +168,8 @@ class HelpCrunchClient:
 
     Args:
         api_key: from HelpCrunch's Settings, Developers, Public API; None reads HELPCRUNCH_API_KEY.
-        base_url: None reads HELPCRUNCH_BASE_URL, and is https://api.helpcrunch.com/v1 without it.
+        base_url: None reads HELPCRUNCH_BASE_URL, and is https://api.helpcrunch.com/v1 without it. A host of
+            that variable that is neither HelpCrunch's nor this machine is logged once, at INFO.
         session: the factory of the aiohttp session: `open_session`, `partial(open_session, proxy=...)`,
             `borrow_session(mine)` or one of your own.
         retry: `RetryPolicy(...)`, or `NO_RETRY`: every failure is raised at once, a 429 too, although that
@@ -203,9 +214,12 @@ class HelpCrunchClient:
         if api_key is None:
             api_key = os.environ.get("HELPCRUNCH_API_KEY", "")
         self._key = check_api_key(api_key)
+        from_environment = os.environ.get("HELPCRUNCH_BASE_URL") if base_url is None else None
         if base_url is None:
-            base_url = os.environ.get("HELPCRUNCH_BASE_URL") or BASE_URL
+            base_url = from_environment or BASE_URL
         self._base_url = check_base_url(base_url, allow_http=check_flag("allow_http", allow_http))
+        if from_environment and (host := foreign_host(self._base_url)) is not None:
+            _say_where_the_key_goes(host)
         if not callable(session):
             raise TypeError("session is a factory; lend a ClientSession with borrow_session(session)")
         self._session = session

@@ -121,7 +121,9 @@ class APIError(HelpCrunchError):
     `code` is the first code of the body that is not the generic `invalid_request`; `message` and
     `errors` are the server's own words and stay out of `str()` and `repr()`, hence out of logs. So does a
     code that is no code, and whatever in `path` is neither a word nor an id. `attempts` counts the requests
-    that were sent for this call.
+    that were sent for this call. `request_id` is what the network in front of HelpCrunch calls the last one
+    (`CF-Ray`), or HelpCrunch itself (`X-Request-Id`), for its support; None without. Neither header is
+    documented.
 
     Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
     """
@@ -132,10 +134,12 @@ class APIError(HelpCrunchError):
     method: str
     path: str
     attempts: int
+    request_id: str | None = None
 
     def __str__(self) -> str:
         code = f" {self.code}" if self.code and _CODE.fullmatch(self.code) else ""
-        return f"{self.status}{code}: {self.method} {path_in_text(self.path)}"
+        request = "" if self.request_id is None else f", request {self.request_id}"
+        return f"{self.status}{code}: {self.method} {path_in_text(self.path)}{request}"
 
 
 class BadRequestError(APIError):

@@ -4,12 +4,14 @@ A `Request` says what is asked, a `Reply` what came back; `read` turns the one i
 error it stands for. Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
 """
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from attrs import define, field
 
@@ -35,6 +37,10 @@ JSON: TypeAlias = Any
 BASE_URL = "https://api.helpcrunch.com/v1"
 USER_AGENT = f"helpcrunch-async/{__version__}"
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; a header that asks for more than a day is not believed
+
+# what RFC 3986 and yarl take, and the underscores of container names
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:[0-9]*)?", re.ASCII)
+_PATH = re.compile(r"(/([\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*", re.ASCII)
 
 _GENERIC_CODE = "invalid_request"  # newer error bodies put this before the code that says something
 _ERROR_BY_STATUS: dict[int, type[APIError]] = {
@@ -110,30 +116,56 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
         raise TypeError(f"base_url is a str, not {type(url).__name__}")
     if not (url.isascii() and url.isprintable()) or " " in url:
         raise ValueError("base_url is not a URL with an ASCII host, or holds a space")
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.username is not None or parts.password is not None:
         raise ValueError("base_url holds credentials; the key goes into its own argument")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise ValueError("base_url holds a query or a fragment")
-    if not parts.hostname:
-        raise ValueError("base_url is not a URL with a host")
-    if parts.port == 0:  # reading .port also refuses one that is not a number
-        raise ValueError("base_url has port 0")
+    host = _check_host(parts)
+    if not _PATH.fullmatch(parts.path):
+        raise ValueError("base_url holds a character in its path that must be percent-encoded")
     if parts.scheme == "http":
-        if not (allow_http or _is_loopback(parts.hostname)):
+        if not (allow_http or _is_loopback(host)):
             raise ValueError("base_url is plain http off this machine: use https, or allow_http=True")
     elif parts.scheme != "https":
         raise ValueError("base_url begins with neither https:// nor http://")
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _split(url: str) -> SplitResult:
+    with suppress(ValueError):  # its text may repeat credentials
+        return urlsplit(url)
+    raise ValueError("base_url is not a URL with a host")
+
+
+def _check_host(parts: SplitResult) -> str:
+    host = parts.hostname
+    if not host or not _AUTHORITY.fullmatch(parts.netloc):
+        raise ValueError("base_url is not a URL with a host, or its port is no number")
+    if parts.netloc.startswith("[") and not _is_ip_address(host):
+        raise ValueError("base_url is not a URL with a host: what is in its brackets is no IPv6 address")
+    if parts.port == 0:  # reading .port also refuses one above 65535
+        raise ValueError("base_url has port 0")
+    return host
+
+
+def _is_ip_address(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_ip_address(host) and ip_address(host).is_loopback)
+
+
+def foreign_host(base_url: str) -> str | None:
+    """Return the host of a base URL that was checked, if it is neither HelpCrunch's nor this machine."""
+    host = urlsplit(base_url).hostname or ""
+    own = host == "helpcrunch.com" or host.endswith(".helpcrunch.com")
+    return None if own or _is_loopback(host) else host
 
 
 def path_segment(value: str | int) -> str:
@@ -238,16 +270,28 @@ def error_of(request: Request, reply: Reply, *, attempts: int, retry_after: floa
         code = errors[0].code
     told = next((detail for detail in errors if detail.code == code), None)
     message = told.message if told is not None else snippet_of(reply.body)
-    path = f"/{request.path}"
+    path, request_id = f"/{request.path}", request_id_of(reply)
     if reply.status == 429:
         return RateLimitError(
-            message, 429, code, errors, request.method, path, attempts, retry_after=retry_after
+            message, 429, code, errors, request.method, path, attempts, request_id, retry_after=retry_after
         )
     kind = _ERROR_BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else APIError)
-    error = kind(message, reply.status, code, errors, request.method, path, attempts)
+    error = kind(message, reply.status, code, errors, request.method, path, attempts, request_id)
     # a 5xx, or a time-out told by a proxy, may come after the work was done
     error.outcome_unknown = request.changes and (reply.status >= 500 or reply.status == 408)
     return error
+
+
+_REQUEST_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
+
+
+def request_id_of(reply: Reply) -> str | None:
+    """Return what the network in front of the server, or itself, calls a request; None for what is no id."""
+    for name in ("cf-ray", "x-request-id"):
+        value = reply.headers.get(name)
+        if value is not None and _REQUEST_ID.fullmatch(value):
+            return value
+    return None
 
 
 def _error_details(reply: Reply) -> tuple[ErrorDetail, ...]:

@@ -141,8 +141,8 @@ async def _replace_errors(request: aiohttp.ClientRequest, handler: _Handler) -> 
         raise aiohttp.ConnectionTimeoutError from None  # the same, without the URL in its text
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _BrokenConnectionError(type(error).__name__) from None
-    except aiohttp.ClientHttpProxyError:
-        raise _ProxyRefusedError from None
+    except aiohttp.ClientHttpProxyError as error:
+        raise _ProxyRefusedError(error.status) from None
     except aiohttp.ClientResponseError:
         raise _NotHTTPError from None
 
@@ -269,7 +269,6 @@ def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
 _NEVER_SENT: Final[Mapping[type[Exception], str]] = {
     aiohttp.ClientConnectorDNSError: "the host name could not be resolved",
     aiohttp.ClientSSLError: "the TLS handshake failed",
-    _ProxyRefusedError: "the proxy refused the connection",
     _AnsweredBeforeError: "the connection was answered before it was asked",
 }
 
@@ -285,11 +284,32 @@ def _failure_of(error: BaseException, timeout: float) -> _Failure | None:
     return None
 
 
+_CERTIFICATE_PROBLEMS: Final[Mapping[int, str]] = {  # by OpenSSL's X509_V_ERR_...
+    **dict.fromkeys((2, 18, 19, 20, 21), "no authority that is trusted here has signed it"),
+    **dict.fromkeys((62, 64), "it is another host's"),
+    9: "it is not valid yet",
+    10: "it has expired",
+}
+
+
+def _certificate_problem(error: Exception) -> str:
+    """Say what is wrong with a certificate, in OpenSSL's words, too."""
+    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "it has another fingerprint"
+    refused = error.certificate_error
+    if not isinstance(refused, ssl_module.SSLCertVerificationError):
+        return type(refused).__name__
+    problem = _CERTIFICATE_PROBLEMS.get(refused.verify_code, "it is not made as this Python asks for")
+    return f"{problem} ({refused.verify_message.rstrip('.')})"
+
+
 def _broken(error: Exception) -> _Failure:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
-        return _Failure(
-            ConnectionFailedError, "the server's certificate is not valid", sent=False, permanent=True
-        )
+        what = f"the server's certificate is not valid: {_certificate_problem(error)}"
+        return _Failure(ConnectionFailedError, what, sent=False, permanent=True)
+    if isinstance(error, _ProxyRefusedError):
+        what = f"the proxy refused the connection with status {error.args[0]}"
+        return _Failure(ConnectionFailedError, what, sent=False)
     for kind, what in _NEVER_SENT.items():
         if isinstance(error, kind):
             return _Failure(ConnectionFailedError, what, sent=False)

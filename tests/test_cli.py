@@ -140,6 +140,27 @@ def test_the_option_goes_before_the_environment(run: Run, server: FakeHelpCrunch
     assert outcome.code == 0, outcome
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variable", "told"),
+    [
+        ((), "https://elsewhere.invalid/v1", True),
+        (("--base-url", "https://elsewhere.invalid/v1"), "https://other.invalid/v1", False),
+        (("--base-url", "https://elsewhere.invalid/v1"), "", False),
+        ((), "https://127.0.0.1:1/v1", False),
+    ],
+)
+def test_a_strange_host_of_the_environment_is_told(
+    run: Run, arguments: tuple[str, ...], variable: str, *, told: bool
+) -> None:
+    """On stderr, before anything is sent: it gets the key, and the variable may have been forgotten."""
+    outcome = run("get", IDS[0], *arguments, env={"HELPCRUNCH_BASE_URL": variable})
+    assert outcome.code == 1
+    assert outcome.out == b""
+    line = "the API key goes to elsewhere.invalid, as HELPCRUNCH_BASE_URL says"
+    assert outcome.complaints[:-1] == ([line] if told else [])
+    assert outcome.complaints[-1].startswith("HelpCrunch cannot be reached: ")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
 def test_a_terminal_is_asked_for_the_key_and_shown_a_card(
     server: FakeHelpCrunch, environment: dict[str, str]

@@ -10,7 +10,8 @@ from cli.running import Run
 from helpcrunch_async.cli.account import Account
 from helpcrunch_async.cli.doctor.finding import Finding, State
 from helpcrunch_async.cli.doctor.machine import _look_at_needed, _numbers, look_at_proxies
-from helpcrunch_async.cli.doctor.reach import Watch, look_at_clock, look_at_helpcrunch
+from helpcrunch_async.cli.doctor.reach import Watch, _findings_of, look_at_clock, look_at_helpcrunch
+from helpcrunch_async.errors import ConnectionFailedError
 from helpcrunch_async.protocol import check_api_key
 from helpcrunch_async.testing import FakeHelpCrunch
 
@@ -90,6 +91,23 @@ async def test_what_may_come_back(fault: str, what: str, state: State, said: str
     found = {each.what: each for each in findings}
     assert found[what].state is state
     assert said in found[what].words
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("the server's certificate is not valid: it is another host's (Hostname mismatch)", "guest network"),
+        ("the server's certificate is not valid: it is not made as this Python asks for (x)", "Python 3.13"),
+        ("the server's certificate is not valid: it has expired (x)", "clock"),
+        ("the proxy refused the connection with status 407", "login"),
+        ("the proxy refused the connection with status 403", "who runs the proxy"),
+        ("no connection: Connection refused", "check the network"),
+    ],
+)
+def test_what_to_do_follows_from_what_is_wrong(text: str, advice: str) -> None:
+    """By how the words begin: the rest is OpenSSL's."""
+    [reach, _] = _findings_of(ConnectionFailedError(text, sent=False))
+    assert (text, True) == (reach.words, advice in (reach.advice or ""))
 
 
 async def test_the_clock_is_compared_with_the_servers() -> None:

@@ -1,6 +1,7 @@
 """Bad input and bad moments: a clear error at once, and nothing is sent."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from helpcrunch_async import (
     RateLimiter,
     RetryPolicy,
 )
+from helpcrunch_async import client as client_module
 from helpcrunch_async.search import ID
 from helpcrunch_async.testing import FakeHelpCrunch
 
@@ -181,6 +183,34 @@ def test_the_environment_is_checked_as_arguments_are(monkeypatch: pytest.MonkeyP
         HelpCrunchClient("key")
     monkeypatch.setenv("HELPCRUNCH_BASE_URL", "")
     assert "https://api.helpcrunch.com/v1" in repr(HelpCrunchClient("key"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "argument", "logged"),
+    [
+        ("https://elsewhere.example:8443/v1", None, ["elsewhere.example"]),
+        ("https://api.helpcrunch.com/v1", None, []),
+        ("http://127.0.0.1:1/v1", None, []),
+        ("https://elsewhere.example/v1", "https://api.helpcrunch.com/v1", []),
+        ("", "https://elsewhere.example/v1", []),
+    ],
+)
+def test_a_strange_host_of_the_environment_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    variable: str,
+    argument: str | None,
+    logged: list[str],
+) -> None:
+    """It gets the key, and nothing in the program says so. Not for each client that a handler makes."""
+    client_module._say_where_the_key_goes.cache_clear()
+    monkeypatch.setenv("HELPCRUNCH_BASE_URL", variable)
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        HelpCrunchClient("key", base_url=argument)
+    expected = [f"requests and the API key go to {host}, as HELPCRUNCH_BASE_URL says" for host in logged]
+    assert expected == [record.getMessage() for record in caplog.records]
+    assert {logging.INFO} >= {record.levelno for record in caplog.records}
 
 
 def test_an_empty_key_does_not_fall_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

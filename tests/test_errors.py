@@ -56,9 +56,9 @@ def example_of(kind: type[HelpCrunchError]) -> HelpCrunchError:
     """An error of a class, with every field set to something of its own."""
     arguments: tuple[Any, ...] = ("what happened",)
     if issubclass(kind, RateLimitError):
-        arguments = (DETAILS[1].message, 429, "too_many", DETAILS, "GET", "/customers/7", 3, 1.5)
+        arguments = (DETAILS[1].message, 429, "too_many", DETAILS, "GET", "/customers/7", 3, "8a1-FRA", 1.5)
     elif issubclass(kind, APIError):
-        arguments = (DETAILS[1].message, 418, "customer", DETAILS, "GET", "/customers/7", 3)
+        arguments = (DETAILS[1].message, 418, "customer", DETAILS, "GET", "/customers/7", 3, "8a1-FRA")
     elif issubclass(kind, TransportError):
         arguments = ("what happened", False, True)
     elif issubclass(kind, DecodeError):
@@ -138,12 +138,18 @@ def test_outcome_unknown_is_false_unless_said(kind: type[HelpCrunchError]) -> No
         (ServerError("words", 503, None, (), "GET", "/customers", 4), "503: GET /customers"),
         (APIError("words", 302, "", (), "GET", "/customers", 1), "302: GET /customers"),
         (
-            RateLimitError("words", 429, None, (), "POST", "/customers/search", 0, 12.0),
+            RateLimitError("words", 429, None, (), "POST", "/customers/search", 0, retry_after=12.0),
             "429: POST /customers/search",
         ),
         (
-            RateLimitError("not sent: why", 429, None, (), "GET", "/tags/a@b.c", 0, 12.0, True),
+            RateLimitError(
+                "not sent: why", 429, None, (), "GET", "/tags/a@b.c", 0, retry_after=12.0, refused=True
+            ),
             "GET /tags/{} not sent: why",
+        ),
+        (
+            ServerError("words", 502, "down", (), "GET", "/customers/7", 4, "8a1b2c3d4e5f6071-FRA"),
+            "502 down: GET /customers/7, request 8a1b2c3d4e5f6071-FRA",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,

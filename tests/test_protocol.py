@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from yarl import URL
 
 from helpcrunch_async import (
     APIError,
@@ -35,6 +36,7 @@ from helpcrunch_async.protocol import (
     check_api_key,
     check_base_url,
     encode_body,
+    foreign_host,
     headers_of,
     parse_retry_after,
     path_segment,
@@ -187,6 +189,20 @@ def test_base_urls_that_are_taken(url: str, expected: str) -> None:
         ("https://api.example:99999/v1", "[Pp]ort"),
         ("https://api.example:abc/v1", "[Pp]ort"),
         ("https://[::1", "URL"),
+        ("https://[api]/v1", "host"),
+        ("https://[::1]x/v1", "host"),
+        ("https://[::]]/v1", "host"),
+        ("https://[v1.x]/v1", "host"),
+        ("https://[fe80::1%25eth0]/v1", "host"),
+        ("https://[1.2.3.4.5]/v1", "brackets|host"),
+        ("https://api_key:s3cret/v1", "[Pp]ort"),
+        ("https://user:s3cret@[api]/v1", "URL|credentials"),
+        ("https://a,b/v1", "host"),
+        ("https://a\\b/v1", "host"),
+        ("https://api%2eexample/v1", "host"),
+        ("https://api.example/v1\\x", "percent-encoded"),
+        ("https://api.example/{id}", "percent-encoded"),
+        ("https://api.example/50%", "percent-encoded"),
     ],
     ids=plain,
 )
@@ -211,6 +227,40 @@ def test_allow_http_takes_plain_http_and_nothing_else() -> None:
         check_base_url("http://sandbox:8000/v1?x=1", allow_http=True)
     with pytest.raises(ValueError, match="https"):
         check_base_url("ftp://sandbox/v1", allow_http=True)
+
+
+@given(
+    st.from_regex(r"https://[\w.~\[\]:%@!,;*-]{1,12}(/[\w%{}.\\~-]{0,5}){0,2}", fullmatch=True),
+)
+@example("https://[::1]:8443/v1")
+@example("https://[::ffff:127.0.0.1]")
+def test_what_is_taken_is_a_url_to_yarl_too(url: str) -> None:
+    """aiohttp goes by yarl: a URL that only one of the two can read would fail later, with other words."""
+    try:
+        taken = check_base_url(url)
+    except ValueError:
+        return
+    seen, parts = URL(f"{taken}/customers/7", encoded=True), urlsplit(taken)
+    assert (parts.hostname, parts.port or 443) == ((seen.host or "").lower(), seen.port)
+    assert seen.raw_path == f"{parts.path}/customers/7"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://api.helpcrunch.com/v1", None),
+        ("https://helpcrunch.com", None),
+        ("http://127.0.0.1:8765/v1", None),
+        ("http://localhost/v1", None),
+        ("https://[::1]/v1", None),
+        ("https://nothelpcrunch.com/v1", "nothelpcrunch.com"),
+        ("https://api.helpcrunch.com.example/v1", "api.helpcrunch.com.example"),
+        ("https://10.0.0.5:8443/v1", "10.0.0.5"),
+    ],
+)
+def test_whose_host_it_is(url: str, host: str | None) -> None:
+    """HelpCrunch's own and this machine are nobody else's."""
+    assert host == foreign_host(url)
 
 
 @pytest.mark.parametrize("url", [None, b"https://api.example", 7], ids=plain)
@@ -460,6 +510,31 @@ def test_the_malformed_sample_is_a_decode_error(sample: Callable[[str], bytes]) 
 
 
 # Snippets
+
+
+# Request ids
+
+
+@pytest.mark.parametrize(
+    ("headers", "request_id"),
+    [
+        ({"cf-ray": "8a1b2c3d4e5f6071-FRA"}, "8a1b2c3d4e5f6071-FRA"),
+        ({"x-request-id": "0b1f9f3e-6d8f-4a39-9a57-1c6d3f0c5a11"}, "0b1f9f3e-6d8f-4a39-9a57-1c6d3f0c5a11"),
+        ({"x-request-id": "inner", "cf-ray": "outer"}, "outer"),
+        ({"cf-ray": "mara@customer.example", "x-request-id": "req_7"}, "req_7"),
+        ({"cf-ray": ""}, None),
+        ({"cf-ray": "x" * 101}, None),
+        ({"x-request-id": "two words"}, None),
+        ({}, None),
+    ],
+)
+def test_the_id_of_a_request_is_on_the_error(headers: dict[str, str], request_id: str | None) -> None:
+    """What support asks for, in every class and text; what is no id, such as an address, is not taken."""
+    for status in (400, 429, 503):
+        with pytest.raises(APIError) as caught:
+            read(READ, Reply(status, headers, b""), attempts=1, retry_after=None)
+        assert request_id == caught.value.request_id
+        assert ("request" in str(caught.value)) == (request_id is not None)
 
 
 # Error bodies

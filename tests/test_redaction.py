@@ -267,8 +267,9 @@ def test_a_users_frames_stay_and_a_librarys_go() -> None:
 
 def test_what_a_library_calls_in_the_standard_library_goes() -> None:
     """What it was given is in there, too; the error says where it was raised."""
-    error, went = drop(partial(LIBRARY["parse"], "{"))
+    error, went = drop(partial(LIBRARY["parse"], "x"))
     assert (names_in(error), went) == (["drop", "door"], True)
+    assert names_in(error.__context__) == []  # raised within json itself
     [note] = error.__notes__
     assert note.startswith("raised in json.decoder, line ")
     assert note.endswith(": a frame that may show a secret")
@@ -299,6 +300,25 @@ def test_what_hangs_on_to_an_exception_loses_its_frames_too(name: str) -> None:
     assert names_in(inner) == ["hook"]
     assert names_in(error) == ["drop", "door"]
     assert (error.__cause__ is inner) == (name == "wrap")
+
+
+def test_the_frame_that_calls_stays() -> None:
+    """Also when it is one of a library itself: what is left begins with it."""
+    caller = module(
+        "library.door",
+        """
+def door(work):
+    try:
+        work()
+    except BaseException as error:
+        drop_frames(error, None, frozenset({"library"}))
+        raise
+""",
+    )
+    caller["drop_frames"] = drop_frames
+    with pytest.raises(LookupError) as caught:
+        caller["door"](partial(LIBRARY["send"], hook))
+    assert names_in(caught.value)[-2:] == ["door", "hook"]
 
 
 def test_what_was_handled_before_is_the_callers() -> None:

@@ -2,16 +2,25 @@
 
 import asyncio
 import gzip
+import ssl
+import tempfile
 import tracemalloc
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from faults.behaviours import CUSTOMER, GOOD, KEPT, TRUNCATED, close, hang, http, reset
 from faults.clients import held_by
 from faults.server import Behaviour, Exchange, FaultServer
@@ -140,6 +149,69 @@ async def test_open_session_takes_an_ssl_context() -> None:
         client_of(server.url, session=partial(open_session, ssl=trusting())) as client,
     ):
         assert (await client.get_customer(7)).id == 7
+
+
+def _certificate(name: str, key: ec.EllipticCurvePrivateKey, issuer: str) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+    )
+
+
+def _signed_plainly() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's certificate without the extensions that Python checks since 3.13, and who trusts it."""
+    authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = x509.BasicConstraints(ca=True, path_length=None)
+    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    root = _certificate("authority", authority, "authority").add_extension(ca, critical=True)
+    leaf = _certificate("server", key, "authority").add_extension(host, critical=False)
+    root_pem, leaf_pem = (
+        each.sign(authority, hashes.SHA256()).public_bytes(Encoding.PEM) for each in (root, leaf)
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(leaf_pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        server.load_cert_chain(file.name)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(cadata=root_pem.decode())
+    return server, client
+
+
+async def test_a_certificate_without_an_extension_is_told_from_others() -> None:
+    """What Python refuses since 3.13, and trusts before."""
+    server_side, strict = _signed_plainly()
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    async with (
+        FaultServer(GOOD, tls=server_side) as server,
+        client_of(server.url, session=partial(open_session, ssl=strict), retry=RetryPolicy()) as client,
+    ):
+        with pytest.raises(ConnectionFailedError) as caught:
+            await client.get_customer(7)
+    assert str(caught.value).startswith(
+        "the server's certificate is not valid: it is not made as this Python asks for (Missing "
+    )
+    assert (caught.value.sent, caught.value.permanent) == (False, True)
+
+
+async def test_a_certificate_with_another_fingerprint() -> None:
+    """Where a session of one's own pins it."""
+    fingerprint = aiohttp.Fingerprint(bytes(32))
+    connector = aiohttp.TCPConnector(ssl=fingerprint)
+    async with (
+        FaultServer(GOOD, tls=certificate_for("127.0.0.1")) as server,
+        aiohttp.ClientSession(connector=connector) as mine,
+        client_of(server.url, session=borrow_session(mine)) as client,
+    ):
+        with pytest.raises(ConnectionFailedError, match="not valid: it has another fingerprint") as caught:
+            await client.get_customer(7)
+    assert caught.value.permanent
 
 
 # Too large
@@ -591,7 +663,9 @@ async def test_a_proxy_that_refuses_the_tunnel() -> None:
             "https://api.example/v1", session=partial(open_session, proxy=f"http://127.0.0.1:{proxy.port}")
         ) as client,
     ):
-        with pytest.raises(ConnectionFailedError, match="proxy") as caught:
+        with pytest.raises(
+            ConnectionFailedError, match="the proxy refused the connection with status 407"
+        ) as caught:
             await client.get_customer(7)
         assert not caught.value.sent
 

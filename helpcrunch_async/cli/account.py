@@ -10,9 +10,10 @@ import typer
 from attrs import field, frozen
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.problems import complain
 from helpcrunch_async.cli.stdout import is_terminal
 from helpcrunch_async.client import HelpCrunchClient
-from helpcrunch_async.protocol import BASE_URL, check_api_key, check_base_url
+from helpcrunch_async.protocol import BASE_URL, check_api_key, check_base_url, foreign_host
 from helpcrunch_async.rate_limit import RateLimiter
 from helpcrunch_async.redaction import Secret
 from helpcrunch_async.retry import RetryPolicy
@@ -24,9 +25,8 @@ BaseUrl = Annotated[
     str | None,
     typer.Option(
         "--base-url",
-        envvar="HELPCRUNCH_BASE_URL",
         metavar="URL",
-        help=f"Another server than {BASE_URL}.",
+        help=f"Another server than {BASE_URL}. Without it HELPCRUNCH_BASE_URL is taken.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -96,16 +96,23 @@ def find_account(
 
 
 def find_base_url(base_url: str | None, *, allow_http: bool) -> str:
-    """Take the URL that was given, or HelpCrunch's own.
+    """Take the URL that was given, that of HELPCRUNCH_BASE_URL, or HelpCrunch's own.
+
+    Its host gets the key. That of the environment, where it may have been forgotten, is said on stderr unless
+    it is HelpCrunch's or this machine.
 
     Raises:
         CommandError: it is not usable.
     """
+    from_environment = None if base_url else os.environ.get("HELPCRUNCH_BASE_URL")
     try:
-        return check_base_url(base_url or BASE_URL, allow_http=allow_http)
+        url = check_base_url(base_url or from_environment or BASE_URL, allow_http=allow_http)
     except ValueError as error:
         line = str(error).replace("base_url", "the base URL").replace("allow_http=True", "--allow-http")
         raise CommandError(line, ExitCode.USAGE) from None
+    if from_environment and (host := foreign_host(url)) is not None:
+        complain(f"the API key goes to {host}, as HELPCRUNCH_BASE_URL says")
+    return url
 
 
 def find_key() -> Secret:

@@ -68,6 +68,10 @@ def _every_status() -> list[Any]:
         ),
         pytest.param(_read_and_write("429 Slow", _TAKEN, f"Retry-After: {EMAIL}"), id="429 in Retry-After"),
         pytest.param(
+            _read_and_write("503 Down", b"", f"CF-Ray: {EMAIL}", f"X-Request-Id: {EMAIL}"),
+            id="503 in the id of the request",
+        ),
+        pytest.param(
             _read_and_write("307 There", b"", f"Location: https://elsewhere.example/{EMAIL}"), id="redirect"
         ),
         pytest.param(_read_and_write(f"400 {EMAIL}", b""), id="400 in the reason"),

@@ -29,10 +29,16 @@ from helpcrunch_async.session import SessionFactory, open_session
 
 _PATIENCE: Final = 15.0  # seconds
 _TOLERANCE: Final = 60.0  # seconds that two clocks may be apart; a Date header has whole ones
-_ADVICE: Final = {
+_ADVICE: Final = {  # by how the text begins, the first that fits
     "the host name could not be resolved": "check the network, the DNS, and --base-url",
+    "the server's certificate is not valid: it is another host's": "check --base-url; or something answers "
+    "in HelpCrunch's place, such as the login page of a guest network",
+    "the server's certificate is not valid: it is not made": "Python 3.13 and newer check more than older "
+    "ones: whoever made it (a proxy, a virus scanner) must make a better one",
     "the server's certificate is not valid": "something on the way may read along: a proxy, a virus "
     "scanner; or this machine's certificates or clock are old",
+    "the proxy refused the connection with status 407": "it wants a login: user:password@ before its host",
+    "the proxy refused the connection": "ask who runs the proxy to let HelpCrunch through",
     "the TLS handshake failed": "check that --base-url speaks https, and what is on the way",
     "no connection in time": "a firewall may drop the connection; see proxy above",
 }
@@ -99,7 +105,10 @@ def _findings_of(error: HelpCrunchError) -> list[Finding]:
     exit_code = exit_code_of([reason.code])
     if isinstance(error, TransportError):
         text = str(error)
-        advice = _ADVICE.get(text, "check the network, --base-url, and what is on the way")
+        advice = next(
+            (words for start, words in _ADVICE.items() if text.startswith(start)),
+            "check the network, --base-url, and what is on the way",
+        )
         if isinstance(error, ConnectionFailedError) and error.sent:
             advice = "try again; if it stays so, something on the way breaks connections"
         return [
