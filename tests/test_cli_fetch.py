@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -339,7 +340,7 @@ def test_a_signal_gives_the_cursor_back(
     out, sent = tmp_path / "out", signal.Signals[name]
     signals = [sent]
 
-    def act(shown: bytes, running: subprocess.Popen[bytes], _: int) -> None:
+    def act(shown: bytes, running: subprocess.Popen[Any], _: int) -> None:
         if signals and b"\x1b[?25l" in shown and out.exists() and out.stat().st_size:
             running.send_signal(signals.pop())
 

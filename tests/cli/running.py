@@ -51,7 +51,7 @@ def command(*arguments: object) -> list[str]:
 def on_terminal(
     environment: Mapping[str, str],
     *arguments: object,
-    act: Callable[[bytes, subprocess.Popen[bytes], int], object] = lambda *_: None,
+    act: Callable[[bytes, subprocess.Popen[Any], int], object] = lambda *_: None,
     **options: Any,
 ) -> tuple[int, bytes]:
     """Run the command in a process of its own that has a terminal; gives its exit code and what was shown.

@@ -63,7 +63,7 @@ class FailuresFile(Failures):
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         super().__init__()
-        self.path: Path = path
+        self.path = self._path = path
         self._lines = LineFile(path, keep=keep, when_needed=True)
         self._is_outdated = False
 
@@ -139,9 +139,9 @@ class FailuresFile(Failures):
         self._lines.close()
         try:
             if self.codes:
-                self._rewrite(self.path)
+                self._rewrite(self._path)
             else:
-                self.path.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
         except OSError as error:
             raise CommandError(f"cannot write {self.path}: {error.strerror}", ExitCode.USAGE) from None
         self._is_outdated = False
