@@ -25,13 +25,11 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def start(account: Account, calls: int, *, processes: int = 1, name: str = "") -> "list[asyncio.Task[None]]":
-    """Begin calls, so many in each of some processes."""
-    return [
-        asyncio.create_task(account.call(limiter, name))
-        for limiter in account.processes(processes)
-        for _ in range(calls)
-    ]
+def start(account: Account, calls: int, *, processes: int = 1) -> list[asyncio.Task[None]]:
+    """Begin calls, as many in each of some processes."""
+    limiters = account.processes(processes)
+    share = calls // len(limiters)
+    return [asyncio.create_task(account.call(limiter)) for limiter in limiters for _ in range(share)]
 
 
 # What is sent
@@ -43,7 +41,7 @@ def test_a_quiet_account_may_burst(shell: Callable[[], Shell]) -> None:
     account = Account(shell(), 120, 60.0)
 
     async def main() -> None:
-        await asyncio.gather(*start(account, 4, processes=2))
+        await asyncio.gather(*start(account, 8, processes=2))
         assert now() < 1.5
 
     play(main)
@@ -57,13 +55,13 @@ def test_the_whole_budget_and_not_more(shell: Callable[[], Shell], processes: in
     account.rule = RollingLog(120, 60.0)
 
     async def main() -> None:
-        tasks = start(account, 1_000, processes=processes)
-        await asyncio.sleep(300)
+        tasks = start(account, 600, processes=processes)
+        await asyncio.sleep(180)
         await cancel(tasks)
 
     play(main)
     assert account.fullest() <= 120
-    assert len(account.granted) >= 0.97 * 600
+    assert len(account.granted) >= 0.97 * 360
     assert account.rejected == 0
 
 
@@ -303,37 +301,34 @@ def test_a_rejection_ends_no_call(shell: Callable[[], Shell]) -> None:
     account.rule = RollingLog(60, 60.0)
 
     async def main() -> None:
-        await asyncio.gather(*start(account, 150, processes=2))
+        await asyncio.gather(*start(account, 300, processes=2))
 
     play(main)
-    assert account.accepted == 150 * (2 if account.shell.shared else 1)
+    assert account.accepted == 300
     assert account.rejected <= 0.05 * account.accepted
 
 
 @every_shell
 def test_what_is_learnt_is_learnt_by_all(shell: Callable[[], Shell]) -> None:
     """A limit that is lower in truth is found once, and climbed back from when it rises."""
-    account = Account(shell(), 120, 60.0)
-    account.rule = TokenBucket(40, 60.0, 4)
+    account = Account(shell(), 40, 10.0)
+    account.rule = TokenBucket(13, 10.0, 2)
     rates: list[float] = []
 
     async def main() -> None:
         processes = account.processes(3)
-        tasks = [
-            asyncio.create_task(account.call(each))
-            for each in processes
-            for _ in range(9_000 // len(processes))
-        ]
-        await asyncio.sleep(600)
-        rates.extend(60 * each.statistics.rate for each in processes)
+        share = 1_800 // len(processes)
+        tasks = [asyncio.create_task(account.call(each)) for each in processes for _ in range(share)]
+        await asyncio.sleep(120)
+        rates.extend(10 * each.statistics.rate for each in processes)
         account.rule = None
-        await asyncio.sleep(4000)
-        rates.append(60 * processes[0].statistics.rate)
+        await asyncio.sleep(400)
+        rates.append(10 * processes[0].statistics.rate)
         await cancel(tasks)
 
     play(main)
-    assert all(rate == pytest.approx(40, rel=0.15) for rate in rates[:-1])
-    assert rates[-1] == 120
+    assert all(rate == pytest.approx(13, rel=0.15) for rate in rates[:-1])
+    assert rates[-1] == 40
 
 
 # What befalls the state
@@ -352,7 +347,7 @@ def test_a_clock_that_jumps_ahead_again_and_again(shell: Callable[[], Shell]) ->
 
     async def main() -> None:
         nonlocal jumps
-        tasks = start(account, 60, processes=4)
+        tasks = start(account, 240, processes=4)
         while not all(task.done() for task in tasks):
             await asyncio.sleep(5.3)
             state.jump(7.0)
@@ -376,7 +371,7 @@ def test_an_older_state_is_recovered_from(shell: Callable[[], Shell]) -> None:
     account = Account(state)
 
     async def main() -> None:
-        tasks = start(account, 60, processes=4)
+        tasks = start(account, 240, processes=4)
         await asyncio.sleep(12)
         state.keep()
         for _ in range(3):
@@ -391,19 +386,19 @@ def test_an_older_state_is_recovered_from(shell: Callable[[], Shell]) -> None:
 
 @every_shared_shell
 def test_a_lost_state_is_told_again(shell: Callable[[], Shell]) -> None:
-    """Each process says what it has sent; no window holds more than the limit."""
+    """Each process says what it has sent, when it asks next; until then one may have got a turn too many."""
     state = shell()
     account = Account(state)
 
     async def main() -> None:
-        tasks = start(account, 60, processes=4)
+        tasks = start(account, 240, processes=4)
         for _ in range(4):
             await asyncio.sleep(5.3)
             state.lose_state()
         await asyncio.gather(*tasks)
 
     play(main)
-    assert account.fullest() <= account.limit
+    assert account.fullest() <= account.limit + 3
     assert account.accepted == 240
 
 

@@ -86,13 +86,17 @@ class Lua:
         self.script = Script()
         self.clock = 1e9  # what the state's clock shows when the loop's shows 0
         self.questions = 0
+        self._started = 0
         self.lost = 0.0
         self.dice = Random(1)
         self._kept: Any = None
 
     def process(self, limit: int, period: float, random: Random) -> RedisRateLimiter:
         limiter = RedisRateLimiter("redis://virtual", limit, period, random=random.random)
-        limiter._waiters._connect = lambda: _Way(self)
+        waiters = limiter._waiters
+        waiters._connect = lambda: _Way(self)
+        self._started += 1
+        setattr(waiters.schedule, "process", f"process {self._started}")  # noqa: B010 - Final, and else random
         return limiter
 
     def kill(self, process: Process) -> None:
