@@ -25,16 +25,11 @@ early. `told` (two processes) and `interactive` (bursts) object."""
 class Grant:
     """One turn that was taken, and what its answer must tell again."""
 
-    number: int
-    """Of all turns, counted from 1."""
-    at: float
-    """When it was taken; seconds, to a tenth of a millisecond."""
-    depth: float
-    """How many turns ahead of the even pace."""
-    cell: int
-    """The cell that counts it."""
-    epoch: int
-    """How often the gate had been opened by then."""
+    number: int  # of all turns, counted from 1
+    at: float  # when it was taken; seconds, to a tenth of a millisecond
+    depth: float  # how many turns ahead of the even pace
+    cell: int  # the cell that counts it
+    epoch: int  # how often the gate had been opened by then
 
     @property
     def is_ahead(self) -> bool:
@@ -46,30 +41,22 @@ class Grant:
 class Cell:
     """Some turns that were taken within one interval of the grid."""
 
-    number: int
-    """Of the interval."""
-    at: float
-    """When the last of them was taken; seconds."""
+    number: int  # of the interval
+    at: float  # when the last of them was taken; seconds
     turns: int
-    accepted: int
-    """How many of them are known to have been accepted."""
-    deepest: float
-    """The most turns ahead of the even pace that one of them was."""
+    accepted: int  # how many of them are known to have been accepted
+    deepest: float  # the most turns ahead of the even pace that one of them was
 
 
 @define(eq=False)
 class Cells:
     """The turns of the last period or so, oldest first."""
 
-    grid: float
-    """Seconds."""
-    window_start: float = -inf
-    """Turns up to here no longer count in the hard window."""
+    grid: float  # seconds
+    window_start: float = -inf  # turns up to here no longer count in the hard window
     _cells: deque[Cell] = field(factory=deque)
-    _in_window: int = field(init=False)
-    """Turns that count."""
-    _first: int = field(init=False, default=0)
-    """The index of the first cell that counts."""
+    _in_window: int = field(init=False)  # turns that count
+    _first: int = field(init=False, default=0)  # the index of the first cell that counts
 
     def __attrs_post_init__(self) -> None:
         self._in_window = sum(cell.turns for cell in self._cells)

@@ -41,19 +41,15 @@ class Climb:
     """Plans the steps back up to the configured limit."""
 
     period: float
-    at: float = inf
-    """When to try more, at the earliest; seconds."""
-    _deadline: float = inf
-    """When a step need not pay for itself any more; seconds."""
-    _accepted: int = 0
-    """Calls accepted since the last rejection ended."""
+    at: float = inf  # when to try more, at the earliest; seconds
+    _deadline: float = inf  # when a step need not pay for itself any more; seconds
+    _accepted: int = 0  # calls accepted since the last rejection ended
     _calls_per_probe: int = 0
     """Accepted calls that must come before a step: each step probes the limit on purpose."""
     _step: float = _STEP
     _steps: int = 0
     _hold_periods: float = _HOLD
-    _last_estimate: float = inf
-    """The number of calls that the last exact estimate led to."""
+    _last_estimate: float = inf  # the number of calls that the last exact estimate led to
 
     def accepted(self) -> None:
         """Count a call that was accepted."""

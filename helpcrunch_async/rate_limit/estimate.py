@@ -44,8 +44,7 @@ class PastRejection:
     """What is remembered of a rejection that has ended; seconds."""
 
     rejected_at: float
-    slack: float
-    """How much longer the pause was than needed, on average, because Retry-After is rounded up."""
+    slack: float  # how much longer the pause was than needed, on average, because Retry-After is rounded up
 
 
 @frozen
@@ -54,8 +53,7 @@ class Estimate:
 
     calls: float
     exact: bool
-    repeated: bool
-    """There was another rejection within a period."""
+    repeated: bool  # there was another rejection within a period
 
     def correct(self, calls: float) -> float:
         """Return the number of calls per period to go on with: one estimate cuts it by so much at most."""
@@ -68,8 +66,7 @@ class LimitEstimator:
     """Remembers what the next estimate needs: since when the pace was saturated, and the last rejections."""
 
     period: float
-    saturated_since: float = -inf
-    """Since when turns have been taken as fast as the pace allows."""
+    saturated_since: float = -inf  # since when turns have been taken as fast as the pace allows
     _last_turn: float = -inf
     past: deque[PastRejection] = field(factory=deque)
 

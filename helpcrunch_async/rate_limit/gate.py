@@ -37,29 +37,22 @@ class Backoff:
     """How long the pauses after one rejection are; seconds, `growth` aside."""
 
     first: float
-    growth: float
-    """How many times longer each pause without Retry-After is than the one before."""
+    growth: float  # how many times longer each pause without Retry-After is than the one before
     shortest: float
     longest: float
-    slot_free_by: float
-    """The moment at which every kind of window has freed a slot; inf when it is not known."""
+    slot_free_by: float  # the moment at which every kind of window has freed a slot; inf when it is not known
 
 
 @define(eq=False)
 class Rejection:
     """One encounter with the server's limit, from the 429 that closes the gate to the accepted probe."""
 
-    rejected_at: float
-    """When the first rejected turn was taken; seconds."""
-    last_at: float
-    """When the last one was."""
+    rejected_at: float  # when the first rejected turn was taken; seconds
+    last_at: float  # when the last one was
     has_retry_after: bool
-    deepest: float
-    """The most turns ahead of the even pace that a rejected turn was."""
-    rejected: int = 1
-    """Calls that were on the wire when the gate closed, and were rejected."""
-    probes: int = 0
-    """Probes that were rejected, too."""
+    deepest: float  # the most turns ahead of the even pace that a rejected turn was
+    rejected: int = 1  # calls that were on the wire when the gate closed, and were rejected
+    probes: int = 0  # probes that were rejected, too
 
     def add(self, at: float, depth: float, *, probe: bool) -> None:
         """Count a further rejected turn, taken at `at`."""
@@ -76,20 +69,14 @@ class Gate:
     """Open, or closed until a moment that is never brought forward."""
 
     state: State = State.OPEN
-    until: float = 0.0
-    """When the pause ends; seconds."""
-    patience_since: float = inf
-    """Since when the patience of callers is tried."""
-    epoch: int = 0
-    """How often it was opened: a 429 of an earlier epoch is old news."""
-    probe: int = 0
-    """The number of the probe's turn, while PROBING."""
+    until: float = 0.0  # when the pause ends; seconds
+    patience_since: float = inf  # since when the patience of callers is tried
+    epoch: int = 0  # how often it was opened: a 429 of an earlier epoch is old news
+    probe: int = 0  # the number of the probe's turn, while PROBING
     _next_pause: float = 0.0
-    _paused_before: bool = False
-    """This rejection has had a pause already."""
+    _paused_before: bool = False  # this rejection has had a pause already
     backoff: Backoff | None = None
-    rejection: Rejection | None = None
-    """What closed it."""
+    rejection: Rejection | None = None  # what closed it
 
     def close(self, now: float, rejection: Rejection, backoff: Backoff) -> None:
         """Close after a 429; `pause` says for how long."""

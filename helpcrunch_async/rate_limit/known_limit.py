@@ -43,34 +43,24 @@ class KnownLimit:
 
     limit: int
     period: float
-    largest_burst: float
-    """The burst that was allowed by the user."""
-    calls: float
-    """Calls per period that are believed to be sustainable, at most `limit`."""
-    burst: float
-    """The burst that is believed to be accepted, at most `largest_burst`."""
-    _credit: float
-    """Turns that may still go ahead of the even pace."""
-    next_due: float
-    """When the next paced turn is due; seconds."""
-    _earned_at: float
-    """Up to when credit has been earned; seconds."""
+    largest_burst: float  # the burst that was allowed by the user
+    calls: float  # calls per period that are believed to be sustainable, at most `limit`
+    burst: float  # the burst that is believed to be accepted, at most `largest_burst`
+    _credit: float  # turns that may still go ahead of the even pace
+    next_due: float  # when the next paced turn is due; seconds
+    _earned_at: float  # up to when credit has been earned; seconds
     estimator: LimitEstimator
     climb: Climb
     _cells: Cells
     _round_trip: RoundTrip
-    window: float = field(init=False)
-    """Seconds of the hard window."""
-    gap: float = field(init=False)
-    """Seconds between two paced turns."""
-    _most: int = field(init=False)
-    """Turns that the hard window holds."""
+    window: float = field(init=False)  # seconds of the hard window
+    gap: float = field(init=False)  # seconds between two paced turns
+    _most: int = field(init=False)  # turns that the hard window holds
 
     _paced: float = field(init=False)
     """Turns in a window at the even pace: for one call less than is sustainable, as some windows count the
     call they judge; for a small limit, a fiftieth less."""
-    _calm_window: float = field(init=False)
-    """Seconds of the hard window without jitter."""
+    _calm_window: float = field(init=False)  # seconds of the hard window without jitter
 
     def __attrs_post_init__(self) -> None:
         self._calm_window = self.period * (1 + _MARGIN) + EARLY

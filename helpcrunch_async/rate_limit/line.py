@@ -29,8 +29,7 @@ class Lanes:
 
     interactive: int = 0
     bulk: int = 0
-    streak: int = 0
-    """Turns that single calls took in a row while bulk work waited."""
+    streak: int = 0  # turns that single calls took in a row while bulk work waited
 
     @property
     def total(self) -> int:
@@ -88,17 +87,12 @@ class Place:
 
     number: int
     priority: Priority
-    generation: int = 0
-    """Of callers: those of an event loop that was closed are gone."""
-    since: float = 0.0
-    """When it came; seconds."""
-    returning: bool = False
-    """It had a turn before, hence stands at the head."""
+    generation: int = 0  # of callers: those of an event loop that was closed are gone
+    since: float = 0.0  # when it came; seconds
+    returning: bool = False  # it had a turn before, hence stands at the head
     waiting: bool = False
-    waiter: "Future[None] | None" = None
-    """What the caller awaits while it waits."""
-    grant: Grant | None = None
-    """The turn it is using."""
+    waiter: "Future[None] | None" = None  # what the caller awaits while it waits
+    grant: Grant | None = None  # the turn it is using
 
     def __lt__(self, other: "Place") -> bool:
         return self.number < other.number
@@ -110,8 +104,7 @@ class Line:
 
     _lanes: dict[Priority, list[Place]] = field(factory=lambda: {"interactive": [], "bulk": []})
     _waiting: dict[Priority, int] = field(factory=lambda: dict.fromkeys(PRIORITIES, 0))
-    total: int = 0
-    """Callers that wait in either lane."""
+    total: int = 0  # callers that wait in either lane
 
     def waiting(self, priority: Priority) -> int:
         """Return how many callers wait in a lane."""

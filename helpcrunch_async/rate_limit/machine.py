@@ -27,15 +27,13 @@ class Machine:
     taken before the gate's deadline; no window of a known limit holds more turns than the limit.
     """
 
-    period: float
-    """Seconds; with an unknown limit only the measure of patience."""
+    period: float  # seconds; with an unknown limit only the measure of patience
     pace: Pace
     cells: Cells
     round_trip: RoundTrip
     gate: Gate = field(factory=Gate)
     lanes: Lanes = field(factory=Lanes)
-    granted: int = 0
-    """Turns so far."""
+    granted: int = 0  # turns so far
 
     @classmethod
     def with_limit(

@@ -23,8 +23,7 @@ a server that does not answer gets no further calls."""
 class Wire:
     """The calls of one process that are under way."""
 
-    width: float
-    """How many there may be before the next is due."""
+    width: float  # how many there may be before the next is due
     in_flight: int = 0
 
     @property

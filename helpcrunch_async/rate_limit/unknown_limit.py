@@ -69,12 +69,9 @@ _LONGEST_PAUSE: Final = 20.0
 class _Plan:
     """How to go on with a rate, by how well it is known."""
 
-    first_pause: float
-    """Seconds of the first pause without Retry-After, at least."""
-    seconds: float
-    """Seconds of work at full pace, and some round trips, after which the rate is at its goal,"""
-    calls: int
-    """if by then so many calls were accepted for each one that was rejected."""
+    first_pause: float  # seconds of the first pause without Retry-After, at least
+    seconds: float  # seconds of work at full pace, and some round trips, after which the rate is at its goal,
+    calls: int  # if by then so many calls were accepted for each one that was rejected
 
 
 class Certainty(IntEnum):
@@ -99,20 +96,15 @@ class UnknownLimit:
     """Sends evenly, at a rate that is found by raising it and by counting what is accepted."""
 
     certainty: Certainty
-    rate: float
-    """Turns per second that are believed to be sustainable."""
-    _base: float
-    """The rate from which the climb began."""
-    _goal: float
-    """The rate at which the climb aims; it goes on beyond."""
+    rate: float  # turns per second that are believed to be sustainable
+    _base: float  # the rate from which the climb began
+    _goal: float  # the rate at which the climb aims; it goes on beyond
     _climbed: float
     """How far the climb is; 1 is at the goal, after so many seconds of work and accepted calls:"""
     _seconds: float
     _calls: int
-    _reopened_at: float
-    """When the gate was last opened; seconds."""
-    _next_due: float
-    """When the next turn is due; seconds."""
+    _reopened_at: float  # when the gate was last opened; seconds
+    _next_due: float  # when the next turn is due; seconds
     _cells: Cells
     _round_trip: RoundTrip
 
