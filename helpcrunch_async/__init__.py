@@ -24,7 +24,7 @@ from helpcrunch_async.errors import (
     TransportError,
     WebhookSignatureError,
 )
-from helpcrunch_async.listing import Listing
+from helpcrunch_async.listing import Listing, OnUnreadable, Pages
 from helpcrunch_async.models import (
     Agent,
     AgentRole,
@@ -62,6 +62,7 @@ from helpcrunch_async.retry import NO_RETRY, RetryPolicy
 from helpcrunch_async.search import Filter, Query, all_of, any_of, raw_filter
 from helpcrunch_async.session import borrow_session, open_session
 from helpcrunch_async.unset import UNSET
+from helpcrunch_async.walk import Bookmark
 from helpcrunch_async.writes import CustomerFields, CustomerUpdate
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BatchOutcome",
+    "Bookmark",
     "Chat",
     "ChatCustomer",
     "ChatRating",
@@ -102,8 +104,10 @@ __all__ = [
     "Message",
     "MessageType",
     "NotFoundError",
+    "OnUnreadable",
     "Organization",
     "Page",
+    "Pages",
     "PermissionDeniedError",
     "Priority",
     "Query",

@@ -52,7 +52,7 @@ from helpcrunch_async.endpoints import (
 )
 from helpcrunch_async.errors import ClientClosedError, DecodeError, HelpCrunchError, NotFoundError
 from helpcrunch_async.grammar import check_rating
-from helpcrunch_async.listing import PAGE_LIMIT, Listing
+from helpcrunch_async.listing import Listing, OnUnreadable
 from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust, first_match
 from helpcrunch_async.models import (
     Agent,
@@ -95,6 +95,7 @@ from helpcrunch_async.search import (
 )
 from helpcrunch_async.session import SessionFactory, Transport, open_session
 from helpcrunch_async.unset import UNSET, Unset
+from helpcrunch_async.walk import PAGE_LIMIT
 from helpcrunch_async.writes import (
     CustomerFields,
     CustomerUpdate,
@@ -449,6 +450,7 @@ class HelpCrunchClient:
         order: Order | None = None,
         offset: int = 0,
         limit: int | None = None,
+        on_unreadable: OnUnreadable = "raise",
     ) -> Listing[Customer]:
         """List customers; nothing is sent before the listing is used.
 
@@ -458,6 +460,8 @@ class HelpCrunchClient:
             order: "asc" or "desc".
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             ValueError: an unknown sort or order.
@@ -466,7 +470,9 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-customers-v1
         """
         query = sorting("customers", _CUSTOMER_SORTS, sort, order)
-        return self._list(LIST_CUSTOMERS, Customer, query=query, offset=offset, limit=limit)
+        return self._list(
+            LIST_CUSTOMERS, Customer, query=query, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
     def search_customers(
         self,
@@ -476,6 +482,7 @@ class HelpCrunchClient:
         order: Order | None = None,
         offset: int = 0,
         limit: int | None = None,
+        on_unreadable: OnUnreadable = "raise",
     ) -> Listing[Customer]:
         """Search customers; nothing is sent before the listing is used.
 
@@ -488,6 +495,8 @@ class HelpCrunchClient:
             order: "asc" or "desc".
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             TypeError: not a filter or query of customers.
@@ -497,7 +506,9 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1
         """
         query = {**body_of(filter, "customers"), **sorting("customers", _CUSTOMER_SORTS, sort, order)}
-        return self._list(SEARCH_CUSTOMERS, Customer, body=query, offset=offset, limit=limit)
+        return self._list(
+            SEARCH_CUSTOMERS, Customer, body=query, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
     @overload
     async def find_customer(self, *, user_id: str) -> Customer | None: ...
@@ -529,13 +540,18 @@ class HelpCrunchClient:
         query = body_of((EMAIL if by_email else USER_ID).equals(wanted), "customers")
         newest_first = sorting("customers", _CUSTOMER_SORTS, "lastSeen", "desc")
         body = {**query, **newest_first, "limit": PAGE_LIMIT, "offset": 0}
-        page = await self._page(SEARCH_CUSTOMERS.request(body=body), Customer, 0, self._options)
-        return first_match(
-            page.items,
-            wanted,
-            lambda customer: customer.email if by_email else customer.user_id,
-            folding_case=by_email,
-        )
+
+
+        def value_of(customer: Customer) -> str | None:
+            return customer.email if by_email else customer.user_id
+
+        try:
+            page = await self._page(SEARCH_CUSTOMERS.request(body=body), Customer, 0, self._options)
+        except DecodeError as error:  # the one who is wanted may be among the rows that can be read
+            if error.page is None or all(value_of(each) != wanted for each in error.page.items):
+                raise
+            page = error.page
+        return first_match(page.items, wanted, value_of, folding_case=by_email)
 
     async def create_customer(self, **fields: Unpack[CustomerFields]) -> Customer:
         """Create a customer; no field is required, and name, email or user_id are recommended.
@@ -722,6 +738,7 @@ class HelpCrunchClient:
         order: Order | None = None,
         offset: int = 0,
         limit: int | None = None,
+        on_unreadable: OnUnreadable = "raise",
     ) -> Listing[Chat]:
         """List chats; nothing is sent before the listing is used.
 
@@ -731,6 +748,8 @@ class HelpCrunchClient:
             order: "asc" or "desc".
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             ValueError: an unknown sort or order.
@@ -739,7 +758,9 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-chats-v1
         """
         query = sorting("chats", _CHAT_SORTS, sort, order)
-        return self._list(LIST_CHATS, Chat, query=query, offset=offset, limit=limit)
+        return self._list(
+            LIST_CHATS, Chat, query=query, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
     def search_chats(
         self,
@@ -749,6 +770,7 @@ class HelpCrunchClient:
         order: Order | None = None,
         offset: int = 0,
         limit: int | None = None,
+        on_unreadable: OnUnreadable = "raise",
     ) -> Listing[Chat]:
         """Search chats; nothing is sent before the listing is used.
 
@@ -761,6 +783,8 @@ class HelpCrunchClient:
             order: "asc" or "desc".
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             TypeError: not a filter or query of chats.
@@ -770,7 +794,9 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/search-chats-v1
         """
         query = {**body_of(filter, "chats"), **sorting("chats", _CHAT_SORTS, sort, order)}
-        return self._list(SEARCH_CHATS, Chat, body=query, offset=offset, limit=limit)
+        return self._list(
+            SEARCH_CHATS, Chat, body=query, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
     async def get_chat(self, chat_id: int) -> Chat:
         """Get one chat.
@@ -946,13 +972,22 @@ class HelpCrunchClient:
 
     # Messages
 
-    def list_messages(self, chat_id: int, *, offset: int = 0, limit: int | None = None) -> Listing[Message]:
+    def list_messages(
+        self,
+        chat_id: int,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        on_unreadable: OnUnreadable = "raise",
+    ) -> Listing[Message]:
         """List the messages of a chat, newest first; nothing is sent before the listing is used.
 
         Args:
             chat_id: HelpCrunch's id, a positive int.
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             TypeError, ValueError: not an id.
@@ -961,7 +996,14 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-messages-v1
         """
         chat_id = check_id(chat_id, "chat_id")
-        return self._list(LIST_MESSAGES, Message, resource_id=chat_id, offset=offset, limit=limit)
+        return self._list(
+            LIST_MESSAGES,
+            Message,
+            resource_id=chat_id,
+            offset=offset,
+            limit=limit,
+            on_unreadable=on_unreadable,
+        )
 
     async def send_message(
         self,
@@ -1033,19 +1075,23 @@ class HelpCrunchClient:
 
     # Team
 
-    def list_agents(self, *, offset: int = 0, limit: int | None = None) -> Listing[Agent]:
+    def list_agents(
+        self, *, offset: int = 0, limit: int | None = None, on_unreadable: OnUnreadable = "raise"
+    ) -> Listing[Agent]:
         """List the team's members, the chatbot among them; nothing is sent before the listing is used.
 
         Args:
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-agents-v1
         """
-        return self._list(LIST_AGENTS, Agent, offset=offset, limit=limit)
+        return self._list(LIST_AGENTS, Agent, offset=offset, limit=limit, on_unreadable=on_unreadable)
 
     async def unsubscribe_agent(self, agent_id: int) -> None:
         """Unsubscribe an agent from HelpCrunch's newsletters.
@@ -1065,21 +1111,29 @@ class HelpCrunchClient:
         agent_id = check_id(agent_id, "agent_id")
         await self._send(UNSUBSCRIBE_AGENT.request(agent_id), self._options)
 
-    def list_departments(self, *, offset: int = 0, limit: int | None = None) -> Listing[Department]:
+    def list_departments(
+        self, *, offset: int = 0, limit: int | None = None, on_unreadable: OnUnreadable = "raise"
+    ) -> Listing[Department]:
         """List the departments and their agents; nothing is sent before the listing is used.
 
         Args:
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-departments-v1
         """
-        return self._list(LIST_DEPARTMENTS, Department, offset=offset, limit=limit)
+        return self._list(
+            LIST_DEPARTMENTS, Department, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
-    def list_applications(self, *, offset: int = 0, limit: int | None = None) -> Listing[Application]:
+    def list_applications(
+        self, *, offset: int = 0, limit: int | None = None, on_unreadable: OnUnreadable = "raise"
+    ) -> Listing[Application]:
         """List what customers write through; nothing is sent before the listing is used.
 
         HelpCrunch's page about it was not to be read; that it is paged like the others is inferred.
@@ -1087,13 +1141,17 @@ class HelpCrunchClient:
         Args:
             offset: rows to skip.
             limit: rows to give at most; None gives all.
+            on_unreadable: what becomes of rows that cannot be read: "raise", "skip", or a function; see
+                `Listing`.
 
         Raises:
             HelpCrunchError: while it is used; see `errors`; failures on the way are retried first.
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/get-applications-v1
         """
-        return self._list(LIST_APPLICATIONS, Application, offset=offset, limit=limit)
+        return self._list(
+            LIST_APPLICATIONS, Application, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
     async def get_organization(self) -> Organization:
         """Get the account itself.
@@ -1152,6 +1210,7 @@ class HelpCrunchClient:
         body: Mapping[str, Any] | None = None,
         offset: int,
         limit: int | None,
+        on_unreadable: OnUnreadable,
     ) -> Listing[Row]:
         """List rows that have an id; limit and offset go into the body where there is one."""
 
@@ -1163,7 +1222,9 @@ class HelpCrunchClient:
                 request = endpoint.request(resource_id, query={**(query or {}), **part})
             return await self._page(request, model, offset, self._bulk_options)
 
-        return Listing(fetch_page, lambda row: row.id, offset=offset, limit=limit)
+        return Listing(
+            fetch_page, lambda row: row.id, offset=offset, limit=limit, on_unreadable=on_unreadable
+        )
 
     async def _page(self, request: Request, model: type[Row], offset: int, options: CallOptions) -> Page[Row]:
         try:

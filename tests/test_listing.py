@@ -1,16 +1,18 @@
 """Listings: lazy, terminating, and true to the rows whatever the totals say."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 import pytest
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpcrunch_async import Listing, Page
+from helpcrunch_async import DecodeError, Listing, Page
 
+T = TypeVar("T")
 TotalOf = Callable[[int], int | None]
 
 
@@ -168,14 +170,15 @@ async def test_skipped_duplicates_do_not_count_against_the_limit() -> None:
 
 
 async def test_rows_that_vanish_do_not_stop_the_walk() -> None:
-    """A customer that is deleted meanwhile costs one that moved forward, and nothing else."""
+    """Customers that are deleted meanwhile cost a request more, and no customer."""
     table = table_of(250)
     seen = []
     async for row in table.listing():
         seen.append(row)
         if len(seen) == 100:
             del table.rows[:2]
-    assert [row for row in range(250) if row not in {100, 101}] == seen
+    assert list(range(250)) == seen
+    assert [offset for offset, _ in table.asked] == [0, 100, 96, 195]
 
 
 async def test_a_server_that_ignores_the_offset_does_not_keep_us_for_ever() -> None:
@@ -262,7 +265,7 @@ def test_a_walk_over_a_finite_table_ends(
     assert limit is None or len(walked) <= limit
 
 
-async def _as_coroutine(work: Awaitable[list[int]]) -> list[int]:
+async def _as_coroutine(work: Awaitable[T]) -> T:
     return await work
 
 
@@ -351,3 +354,339 @@ async def test_rows_that_move_back_do_not_end_the_walk(arrivals: int, limit: int
     else:
         assert limit == len(rows)
     assert len(rows) == len(set(rows))
+
+
+# --- rows that are deleted as they come
+
+
+@pytest.mark.parametrize("ahead", [None, 1, 5], ids=lambda pages: f"{pages} ahead")
+async def test_rows_that_a_listing_gives_may_be_deleted(ahead: int | None) -> None:
+    """`async for each in listing: delete(each)` leaves none."""
+    table = table_of(460)
+    listing = table.listing() if ahead is None else table.listing().prefetch(ahead)
+    async for row in listing:
+        await asyncio.sleep(0)
+        table.rows.remove(row)
+    assert table.rows == []
+
+
+# --- rows that cannot be read
+
+
+@define
+class Torn(Table):
+    """A table in which some rows cannot be read."""
+
+    unreadable: set[int] = field(factory=set)
+
+    async def fetch(self, offset: int, limit: int) -> Page[int]:
+        page = await super().fetch(offset, limit)
+        problems = tuple(
+            f"$.data[{index}].id: expected a whole number above 0"
+            for index, row in enumerate(page.items)
+            if row in self.unreadable
+        )
+        if not problems:
+            return page
+        readable = tuple(row for row in page.items if row not in self.unreadable)
+        error = DecodeError("not a page of int", problems)
+        error.page = Page(readable, page.total, offset, page.received)
+        raise error
+
+
+def torn(rows: int, unreadable: Iterable[int], total: TotalOf = true_total) -> Torn:
+    return Torn(list(range(rows)), total, unreadable=set(unreadable))
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["plain", "ahead"])
+async def test_a_page_is_given_before_its_unreadable_rows_are_told(*, ahead: bool) -> None:
+    """Its readable rows come first, then the error names the others; nothing is fetched behind it."""
+    table = torn(250, {120, 130})
+    listing = table.listing().prefetch() if ahead else table.listing()
+    seen: list[int] = []
+
+    with pytest.raises(DecodeError) as caught:
+        await walking(listing, seen)
+    assert seen == [*range(120), *range(121, 130), *range(131, 200)]
+    assert caught.value.problems == (
+        "$.data[20].id: expected a whole number above 0",
+        "$.data[30].id: expected a whole number above 0",
+    )
+    assert len(table.asked) == 2
+    with pytest.raises(DecodeError):
+        await table.listing().to_list()
+    assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+async def test_unreadable_rows_are_passed_over(caplog: pytest.LogCaptureFixture, ahead: int) -> None:
+    """Offsets and endings go by the rows received; each that is skipped is in the log, by its place."""
+    table = torn(250, {0, 120, 249}, lambda _: None if ahead == 0 else 250)
+    listing = Listing(table.fetch, lambda row: row, on_unreadable="skip")
+    listing = listing.prefetch(ahead) if ahead else listing
+    assert [row for row in range(250) if row not in table.unreadable] == await listing.to_list()
+    assert table.asked == [(0, 100), (100, 100), (200, 100)]
+    assert caplog.messages == [
+        f"a row cannot be read and is skipped: offset {offset}: $.data[{index}].id: "
+        "expected a whole number above 0"
+        for offset, index in [(0, 0), (100, 20), (200, 49)]
+    ]
+
+
+async def test_a_function_hears_of_unreadable_rows(caplog: pytest.LogCaptureFixture) -> None:
+    """With place and problem, in place of the log; what it raises ends the walk."""
+    heard: list[tuple[str, str]] = []
+
+    def hear(place: str, problem: str) -> None:
+        heard.append((place, problem))
+        if len(heard) > 1:
+            raise LookupError
+
+    listing = Listing(torn(250, {7, 120}).fetch, lambda row: row, on_unreadable=hear)
+    assert len([row async for row in Listing(torn(150, {120}).fetch, int, on_unreadable=hear)]) == 149
+    with pytest.raises(LookupError):
+        await listing.to_list()
+    assert heard == [
+        ("offset 100: $.data[20].id", "expected a whole number above 0"),
+        ("offset 0: $.data[7].id", "expected a whole number above 0"),
+    ]
+    assert caplog.messages == []
+
+
+async def test_pages_of_unreadable_rows_end_a_walk_with_an_error() -> None:
+    """One or two are passed over; three in a row are no accident."""
+    two = torn(500, range(100, 300))
+    assert len(await Listing(two.fetch, int, on_unreadable="skip").to_list()) == 300
+    three = torn(500, range(100, 400))
+    with pytest.raises(DecodeError):
+        await Listing(three.fetch, int, on_unreadable="skip").to_list()
+    assert len(three.asked) == 4
+
+
+async def test_one_page_with_unreadable_rows() -> None:
+    """It raises whatever `on_unreadable` is, and the others are on the error."""
+    table = torn(250, {120})
+    for on_unreadable in ("raise", "skip"):
+        with pytest.raises(DecodeError) as caught:
+            await Listing(table.fetch, int, on_unreadable=on_unreadable).page(offset=100)
+        assert caught.value.page == Page((*range(100, 120), *range(121, 200)), 250, 100, 100)
+
+
+async def test_a_body_that_is_no_page_is_no_matter_of_rows() -> None:
+    """It raises, also where rows are passed over."""
+
+    async def fetch(_: int, __: int) -> Page[int]:
+        raise DecodeError("not a page of rows", problems=("$.data: expected a list",))
+
+    with pytest.raises(DecodeError, match="not a page of rows"):
+        await Listing(fetch, int, on_unreadable="skip").to_list()
+
+
+@pytest.mark.parametrize("wrong", ["ignore", None, 7])
+def test_on_unreadable_is_checked(wrong: Any) -> None:
+    """At once, not at the first bad row."""
+    with pytest.raises(TypeError, match="on_unreadable"):
+        Listing(table_of(1).fetch, int, on_unreadable=wrong)
+
+
+async def test_rows_that_are_read_again_are_reported_once_if_they_were_not_given() -> None:
+    """A page that came too early is read again, and only then its rows count."""
+    table = torn(250, {110})
+    heard: list[str] = []
+    seen = []
+    async for row in Listing(table.fetch, int, on_unreadable=lambda place, _: heard.append(place)):
+        seen.append(row)
+        if len(seen) == 100:
+            del table.rows[:5]
+    assert seen == [row for row in range(250) if row != 110]
+    assert heard == ["offset 90: $.data[15].id"]
+
+
+# --- pages, and several ahead
+
+
+async def test_pages_are_what_iteration_goes_by() -> None:
+    """A page for each that has rows, with its total; those met before are not among them."""
+    table = table_of(250)
+    async with aclosing(table.listing().pages()) as pages:
+        assert table.asked == []
+        assert await anext(pages) == Page(tuple(range(100)), 250, 0)
+        table.rows[:0] = [1001, 1002]
+        assert await anext(pages) == Page(tuple(range(100, 198)), 252, 100, 100)
+        assert [len(page.items) async for page in pages] == [52]
+    assert [page async for page in table_of(0).listing().pages()] == []
+    assert [page.items async for page in table_of(250).listing(limit=101).pages()] == [
+        tuple(range(100)),
+        (100,),
+    ]
+
+
+async def test_pages_raise_behind_the_readable_rows() -> None:
+    """As iteration does."""
+    pages = torn(250, {120}).listing().pages()
+    assert [len((await anext(pages)).items) for _ in range(2)] == [100, 99]
+    with pytest.raises(DecodeError):
+        await anext(pages)
+    with pytest.raises(StopAsyncIteration):
+        await anext(pages)
+
+
+class Wire:
+    """Answers pages of a table when it is told to, in any order."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.waiting: dict[int, asyncio.Future[None]] = {}
+        self.cancelled: list[int] = []
+
+    async def fetch(self, offset: int, limit: int) -> Page[int]:
+        self.waiting[offset] = asyncio.get_running_loop().create_future()
+        try:
+            await self.waiting[offset]
+        except asyncio.CancelledError:
+            self.cancelled.append(offset)
+            raise
+        finally:
+            del self.waiting[offset]
+        return await self.table.fetch(offset, limit)
+
+    async def answer(self, *offsets: int) -> None:
+        for offset in offsets:
+            self.waiting[offset].set_result(None)
+            await settle()
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def walking(listing: Listing[int], seen: list[int]) -> None:
+    async for row in listing:
+        seen.append(row)  # noqa: PERF401 - each as it comes
+
+
+async def test_several_pages_are_under_way_at_once() -> None:
+    """As many as were asked for once the total is known; rows keep their order whichever answers first."""
+    wire = Wire(table_of(850))
+    seen: list[int] = []
+    walk = asyncio.create_task(walking(Listing(wire.fetch, int).prefetch(pages=3), seen))
+    await settle()
+    assert list(wire.waiting) == [0]
+    await wire.answer(0)
+    assert list(wire.waiting) == [100, 200, 300]
+    await wire.answer(300, 200)
+    assert len(seen) == 100
+    await wire.answer(100)
+    assert seen == list(range(400))
+    assert list(wire.waiting) == [400, 500, 600]
+    await wire.answer(400, 500, 600)
+    assert list(wire.waiting) == [700, 800]
+    await wire.answer(700, 800)
+    await walk
+    assert seen == list(range(850))
+    assert wire.cancelled == []
+
+
+async def test_a_total_that_falls_discards_what_is_ahead() -> None:
+    """The pages ahead lie at offsets that are no longer right."""
+    wire = Wire(table_of(850))
+    seen: list[int] = []
+    walk = asyncio.create_task(walking(Listing(wire.fetch, int).prefetch(pages=3), seen))
+    await settle()
+    await wire.answer(0)
+    del wire.table.rows[:10]
+    await wire.answer(100)
+    assert wire.cancelled == [200, 300]
+    assert list(wire.waiting) == [80]
+    while not walk.done():
+        await wire.answer(*list(wire.waiting)[:1])
+    assert seen == list(range(850))
+
+
+async def test_a_short_page_gives_up_those_ahead() -> None:
+    """It ends the walk, or the next page begins elsewhere."""
+    wire = Wire(table_of(230))
+    wire.table.total = lambda _: 900 if len(wire.table.asked) < 3 else None
+    seen: list[int] = []
+    walk = asyncio.create_task(walking(Listing(wire.fetch, int).prefetch(pages=5), seen))
+    await settle()
+    await wire.answer(0)
+    assert list(wire.waiting) == [100, 200, 300, 400, 500]
+    await wire.answer(100)
+    assert list(wire.waiting) == [200, 300, 400, 500, 600]
+    await wire.answer(200)
+    await walk
+    assert wire.cancelled == [300, 400, 500, 600]
+    assert seen == list(range(230))
+
+
+async def test_a_server_with_short_pages_is_asked_for_one_at_a_time() -> None:
+    """Every page ahead would begin at the wrong row."""
+    table = table_of(730, most=50)
+    assert list(range(730)) == await table.listing().prefetch(pages=5).to_list()
+    assert len(table.asked) <= 15 + 5
+
+
+@pytest.mark.parametrize("rows", [0, 1, 100, 101, 950])
+@pytest.mark.parametrize("limit", [None, 0, 1, 100, 350, 2_000])
+@pytest.mark.parametrize("pages", [2, 7])
+async def test_prefetching_several_pages_changes_no_row(rows: int, limit: int | None, pages: int) -> None:
+    """Nor costs a request more than the plain walk where the totals are right."""
+    plain, ahead = table_of(rows), table_of(rows)
+    expected = await plain.listing(limit=limit).to_list()
+    assert expected == await ahead.listing(limit=limit).prefetch(pages).to_list()
+    assert plain.asked == ahead.asked
+
+
+@given(
+    st.integers(0, 600),
+    st.lists(st.integers(0, 30), max_size=12),
+    st.integers(1, 6),
+    st.sampled_from(
+        [true_total, lambda _: None, lambda _: 0, lambda rows: rows * 2, lambda rows: rows - 150]
+    ),
+)
+def test_prefetching_a_table_that_shrinks_loses_no_row(
+    rows: int, deletions: list[int], pages: int, total: TotalOf
+) -> None:
+    """With true totals; with others it still ends, and gives rows once and in order."""
+
+    async def walk() -> tuple[list[int], Table]:
+        table = Table(list(range(rows)), total)
+        seen: list[int] = []
+        async for page in table.listing().prefetch(pages).pages():
+            await asyncio.sleep(0)
+            seen += page.items
+            if deletions:
+                del table.rows[: deletions.pop()]
+        return seen, table
+
+    seen, table = asyncio.run(_as_coroutine(walk()))
+    assert seen == sorted(set(seen))
+    if total is true_total:
+        assert set(table.rows) <= set(seen)
+
+
+@pytest.mark.parametrize(("pages", "kind"), [(0, ValueError), (-1, ValueError), (True, TypeError)])
+def test_prefetch_takes_a_count(pages: int, kind: type[Exception]) -> None:
+    """Nonsense is refused before anything is sent."""
+    with pytest.raises(kind, match="pages"):
+        table_of(1).listing().prefetch(pages)
+
+
+async def test_a_walk_is_resumed_at_its_bookmark() -> None:
+    """The next run goes on there, skips what it meets again, and notices what was deleted meanwhile."""
+    table = table_of(450)
+    listing = Listing(table.fetch, int, on_unreadable="skip").prefetch()
+    async with aclosing(listing.pages()) as pages:
+        seen = [*(await anext(pages)).items, *(await anext(pages)).items]
+        bookmark = pages.bookmark
+    assert (bookmark.offset, bookmark.total, len(bookmark.recent_ids)) == (200, 450, 200)
+    del table.rows[:30]
+    table.asked.clear()
+    seen += [row async for row in listing.resume(bookmark)]
+    assert seen == list(range(450))
+    assert table.asked[0] == (200, 100)
+    with pytest.raises(TypeError, match="bookmark"):
+        listing.resume(200)  # type: ignore[arg-type] # on purpose

@@ -34,6 +34,7 @@ NAMES = [
     "AuthenticationError",
     "BadRequestError",
     "BatchOutcome",
+    "Bookmark",
     "Chat",
     "ChatCustomer",
     "ChatRating",
@@ -61,8 +62,10 @@ NAMES = [
     "Message",
     "MessageType",
     "NotFoundError",
+    "OnUnreadable",
     "Organization",
     "Page",
+    "Pages",
     "PermissionDeniedError",
     "Priority",
     "Query",
@@ -190,8 +193,8 @@ SIGNATURES = {
     "get_customer": "customer_id",
     "get_customers": "ids * return_exceptions=False batch=True",
     "stream_customers": "ids * batch=True",
-    "list_customers": "* sort=None order=None offset=0 limit=None",
-    "search_customers": "filter * sort=None order=None offset=0 limit=None",
+    "list_customers": "* sort=None order=None offset=0 limit=None on_unreadable='raise'",
+    "search_customers": "filter * sort=None order=None offset=0 limit=None on_unreadable='raise'",
     "find_customer": "* user_id=None email=None",
     "create_customer": "**fields",
     "update_customer": "customer_id **fields",
@@ -201,8 +204,8 @@ SIGNATURES = {
     "tag_customer": "customer_id tags",
     "untag_customer": "customer_id tags",
     "create_event": "customer_id name data=None",
-    "list_chats": "* sort=None order=None offset=0 limit=None",
-    "search_chats": "filter * sort=None order=None offset=0 limit=None",
+    "list_chats": "* sort=None order=None offset=0 limit=None on_unreadable='raise'",
+    "search_chats": "filter * sort=None order=None offset=0 limit=None on_unreadable='raise'",
     "get_chat": "chat_id",
     "create_chat": "customer_id * application_id assignee_id=UNSET department_id=UNSET",
     "set_chat_status": "chat_id status",
@@ -212,13 +215,13 @@ SIGNATURES = {
     "rate_chat": "chat_id rating",
     "mark_chat_read_by_agent": "chat_id read=True",
     "mark_chat_read_by_customer": "chat_id read=True",
-    "list_messages": "chat_id * offset=0 limit=None",
+    "list_messages": "chat_id * offset=0 limit=None on_unreadable='raise'",
     "send_message": "chat_id text * agent_id=None markdown=None",
     "send_private_note": "chat_id text * agent_id=None markdown=None",
-    "list_agents": "* offset=0 limit=None",
+    "list_agents": "* offset=0 limit=None on_unreadable='raise'",
     "unsubscribe_agent": "agent_id",
-    "list_departments": "* offset=0 limit=None",
-    "list_applications": "* offset=0 limit=None",
+    "list_departments": "* offset=0 limit=None on_unreadable='raise'",
+    "list_applications": "* offset=0 limit=None on_unreadable='raise'",
     "get_organization": "",
 }
 OF_THE_CLIENT_ITSELF = {
@@ -316,6 +319,7 @@ def test_the_methods_of_a_listing() -> None:
     """A page at a time, a list, or a walk."""
     assert _parameters(Listing.page) == {"self": inspect.Parameter.empty, "offset": 0, "limit": 100}
     assert _parameters(Listing.to_list) == {"self": inspect.Parameter.empty, "limit": None}
+    assert _parameters(Listing.prefetch) == {"self": inspect.Parameter.empty, "pages": 1}
     assert hasattr(Listing, "__aiter__")
 
 

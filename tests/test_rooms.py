@@ -18,7 +18,7 @@ PACKAGE = "helpcrunch_async"
 FLOORS = (
     ("_version", "unset", "accounts", "checks", "redaction"),
     ("errors", "strict_json"),
-    ("models", "rate_limit"),
+    ("models", "rate_limit", "walk"),
     ("grammar",),
     ("protocol", "converter", "listing", "folding", "search", "writes", "redis_limit"),
     ("endpoints", "retry", "session", "webhooks"),
@@ -45,7 +45,8 @@ ALLOWED_ON_LOWER_FLOORS = {
     "grammar": {"checks", "models", "strict_json"},
     "protocol": {"_version", "errors", "redaction", "strict_json"},
     "converter": {"errors", "models", "redaction", "strict_json"},
-    "listing": {"checks", "errors", "models"},
+    "walk": set[str](),
+    "listing": {"checks", "errors", "models", "walk"},
     "folding": {"errors", "rate_limit"},
     "search": {"checks", "grammar", "models", "strict_json"},
     "writes": {"checks", "models", "unset"},
