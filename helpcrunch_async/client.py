@@ -541,7 +541,6 @@ class HelpCrunchClient:
         newest_first = sorting("customers", _CUSTOMER_SORTS, "lastSeen", "desc")
         body = {**query, **newest_first, "limit": PAGE_LIMIT, "offset": 0}
 
-
         def value_of(customer: Customer) -> str | None:
             return customer.email if by_email else customer.user_id
 
