@@ -1,10 +1,10 @@
-"""Export all customers into a file, one JSON object a line; started again, it goes on where it ended.
+"""Export all customers into a file, one JSON object a line; started again, it resumes where it stopped.
 
     export HELPCRUNCH_API_KEY=...
     python examples/nightly_export.py customers.jsonl
 
-While it runs, the file is called customers.jsonl.part. Whatever ends the program, the next start reads what
-is there, drops a half-written last line, and goes on from there.
+While it runs, the file is called customers.jsonl.part, and customers.jsonl.place says how far it is. Whatever
+ends the program, the next start reads what is there, drops a half-written last line, and resumes from there.
 """
 
 import asyncio
@@ -12,15 +12,14 @@ import json
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final
 
-from helpcrunch_async import HelpCrunchClient, HelpCrunchError, to_dict
+import attrs
 
-OVERLAP: Final = 500  # rows read again after a restart, since customers who were deleted moved the others
+from helpcrunch_async import Bookmark, HelpCrunchClient, HelpCrunchError, to_dict
 
 
 def read_ids(path: Path) -> set[int]:
-    """Give the ids that are in a file already, and cut off a last line that is not whole."""
+    """Return the ids that are in a file already, and cut off a last line that is not whole."""
     ids: set[int] = set()
     if not path.exists():
         return ids
@@ -35,22 +34,40 @@ def read_ids(path: Path) -> set[int]:
     return ids
 
 
-async def export(client: HelpCrunchClient, path: Path) -> int:
-    """Write every customer to `path`, once; tell how many.
+def read_bookmark(path: Path) -> Bookmark:
+    """Return where the last run was: the first row, if there was none."""
+    return Bookmark(**json.loads(path.read_text())) if path.exists() else Bookmark(0)
 
-    By the first visit, the earliest first, which is the steadiest order: new customers come at the end.
+
+def write_bookmark(path: Path, bookmark: Bookmark) -> None:
+    """Replace the bookmark: a run that is killed now leaves the old one or the new one."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(attrs.asdict(bookmark)))
+    new.replace(path)
+
+
+async def export(client: HelpCrunchClient, path: Path) -> int:
+    """Write every customer to `path`, once; return how many.
+
+    Sorted by first visit, earliest first, which is the steadiest order: new customers come last. Rows that
+    were deleted since the last run have moved the others: the bookmark lets the listing notice.
     """
-    part = path.with_name(f"{path.name}.part")
+    part, place = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.place")
     ids = read_ids(part)
-    offset = max(0, len(ids) - OVERLAP)
-    listing = client.list_customers(sort="firstSeen", order="asc", offset=offset).prefetch()
+    listing = client.list_customers(sort="firstSeen", order="asc").prefetch(pages=3)
+    if ids:
+        listing = listing.resume(read_bookmark(place))
     with part.open("a", encoding="utf-8") as file:
-        async with aclosing(aiter(listing)) as customers:
-            async for customer in customers:
-                if customer.id not in ids:
-                    ids.add(customer.id)
-                    file.write(json.dumps(to_dict(customer), ensure_ascii=False) + "\n")
+        async with aclosing(listing.pages()) as pages:
+            async for page in pages:
+                for customer in page.items:
+                    if customer.id not in ids:  # written behind the bookmark, before the last run ended
+                        ids.add(customer.id)
+                        file.write(json.dumps(to_dict(customer), ensure_ascii=False) + "\n")
+                file.flush()
+                write_bookmark(place, pages.bookmark)
     part.replace(path)  # at once: whoever reads the file sees a whole one
+    place.unlink(missing_ok=True)
     return len(ids)
 
 

@@ -540,17 +540,23 @@ class HelpCrunchClient:
         query = body_of((EMAIL if by_email else USER_ID).equals(wanted), "customers")
         newest_first = sorting("customers", _CUSTOMER_SORTS, "lastSeen", "desc")
         body = {**query, **newest_first, "limit": PAGE_LIMIT, "offset": 0}
-
-        def value_of(customer: Customer) -> str | None:
-            return customer.email if by_email else customer.user_id
-
+        unreadable: DecodeError | None = None
         try:
             page = await self._page(SEARCH_CUSTOMERS.request(body=body), Customer, 0, self._options)
-        except DecodeError as error:  # the one who is wanted may be among the rows that can be read
-            if error.page is None or all(value_of(each) != wanted for each in error.page.items):
+        except DecodeError as error:
+            if error.page is None:
                 raise
-            page = error.page
-        return first_match(page.items, wanted, value_of, folding_case=by_email)
+            page, unreadable = error.page, error
+        found = first_match(
+            page.items,
+            wanted,
+            lambda customer: customer.email if by_email else customer.user_id,
+            folding_case=by_email,
+        )
+        del page  # captured locals: see redaction
+        if found is None and unreadable is not None:  # it may be among the rows that cannot be read
+            raise unreadable
+        return found
 
     async def create_customer(self, **fields: Unpack[CustomerFields]) -> Customer:
         """Create a customer; no field is required, and name, email or user_id are recommended.

@@ -57,7 +57,7 @@ class Listing(Generic[T]):
         self._limit = None if limit is None else check_count("limit", limit, least=0)
         if on_unreadable not in ("raise", "skip") and not callable(on_unreadable):
             raise TypeError("on_unreadable is raise, skip or a function of the place and the problem")
-        self._on_unreadable = on_unreadable
+        self._on_unreadable: OnUnreadable = on_unreadable
         self._ahead = 0
         self._bookmark: Bookmark | None = None
 

@@ -7,7 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -24,6 +29,53 @@ ADA, BOB = IDS[20:22]
 needs_chats = pytest.mark.skipif(
     "chats" not in inspect.signature(FakeHelpCrunch).parameters, reason="the fake server has no chats yet"
 )
+
+
+class Torn:
+    """A server of 250 customers and chats, of which some rows have no id that can be used."""
+
+    def __init__(self) -> None:
+        self.unreadable = {7, 120}
+        self.broken_from = 1_000
+        torn = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                url = urlsplit(self.path)
+                query = parse_qs(url.query)
+                body = json.dumps(torn.page(url.path, int(query["offset"][0]), int(query["limit"][0])))
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.environment = {"HELPCRUNCH_BASE_URL": f"http://127.0.0.1:{self.server.server_port}"}
+
+    def page(self, path: str, offset: int, limit: int) -> dict[str, Any]:
+        if offset >= self.broken_from:
+            return {"error": "none"}
+        rows = range(1, 4) if path.endswith("/messages") else range(1, 251)
+        chosen = rows[offset : offset + limit]
+        return {
+            "data": [{"id": "mara" if each - 1 in self.unreadable else each} for each in chosen],
+            "total": len(rows),
+        }
+
+
+@pytest.fixture
+def torn() -> Iterator[Torn]:
+    torn = Torn()
+    thread = threading.Thread(target=torn.server.serve_forever)
+    thread.start()
+    yield torn
+    torn.server.shutdown()
+    thread.join()
+    torn.server.server_close()
 
 
 def test_export_writes_all(run: Run, server: FakeHelpCrunch, tmp_path: Path) -> None:
@@ -72,19 +124,69 @@ def test_an_export_that_breaks_leaves_the_old_file_alone(
     assert [each.name for each in tmp_path.iterdir()] == ["out"], "nothing arrived, so nothing is kept"
 
 
-def test_an_export_that_breaks_half_way_keeps_what_came(
-    run: Run, server: FakeHelpCrunch, tmp_path: Path
-) -> None:
+def test_an_export_that_breaks_half_way_keeps_what_came(run: Run, torn: Torn, tmp_path: Path) -> None:
     """And says where it is."""
     out = tmp_path / "out"
-    server.add_customer({"id": 2_000_000_000, "firstSeen": 1_900_000_000, "name": 7})
-    outcome = run("export", "customers", "--out", out)
-    server.remove_customer(2_000_000_000)
+    torn.broken_from = 200
+    outcome = run("export", "customers", "--out", out, env=torn.environment)
     assert outcome.code == 1
-    assert outcome.complaints[0].startswith(f"300 customers in {out}.part; ")
+    assert outcome.complaints[0].startswith(f"198 customers in {out}.part; ")
     assert outcome.complaints[0].endswith("; not finished: the same command starts over")
-    assert "not a page of Customer" in outcome.complaints[1]
-    assert len(lines_of(tmp_path / "out.part")) == 300
+    assert "not a page of rows" in outcome.complaints[1]
+    assert len(lines_of(tmp_path / "out.part")) == 198
+
+
+def test_an_export_leaves_out_what_cannot_be_read(run: Run, torn: Torn, tmp_path: Path) -> None:
+    """All others are there, the file of failures names those by their place, and the exit code says so."""
+    out = tmp_path / "customers.jsonl"
+    failures = tmp_path / "customers.jsonl.failures.jsonl"
+    outcome = run("export", "customers", "--out", out, env=torn.environment)
+    assert outcome.code == 1
+    assert ids_of(out) == [each for each in range(1, 251) if each - 1 not in torn.unreadable]
+    assert [(row["place"], row["code"]) for row in lines_of(failures)] == [
+        ("offset 0: $.data[7].id", "unreadable"),
+        ("offset 100: $.data[20].id", "unreadable"),
+    ]
+    (complaint,) = outcome.complaints
+    assert f"248 customers in {out}; 2 rows could not be read: see {failures}; " in complaint
+    assert "mara" not in outcome.err + failures.read_text()
+    torn.unreadable.clear()
+    kept = failures.read_bytes()
+    failures.write_bytes(b"a diary\n")
+    outcome = run("export", "customers", "--out", out, env=torn.environment)
+    assert (outcome.code, failures.read_bytes()) == (2, b"a diary\n")
+    assert outcome.complaints[-1] == f"{failures} is not a file of failures: move it away"
+    failures.write_bytes(kept)
+    assert run("export", "customers", "--out", out, env=torn.environment).code == 0
+    assert [each.name for each in tmp_path.iterdir()] == [out.name], "the next run has its own failures"
+
+
+def test_an_export_to_stdout_names_failures_on_stderr(process: Run, torn: Torn) -> None:
+    """As JSON lines: a pipe has no file beside it."""
+    outcome = process("export", "customers", "--out", "-", "--json", env=torn.environment)
+    assert (outcome.code, len(outcome.objects)) == (1, 248)
+    first, second, summary = (json.loads(line) for line in outcome.err.splitlines())
+    assert [each["place"] for each in (first, second)] == [
+        "offset 0: $.data[7].id",
+        "offset 100: $.data[20].id",
+    ]
+    assert (summary["customers"], summary["failed"], summary["finished"]) == (248, 2, True)
+
+
+def test_messages_that_cannot_be_read_are_named_with_their_chat(run: Run, torn: Torn, tmp_path: Path) -> None:
+    """And so are chats of which no page can be read."""
+    torn.unreadable = {1}
+    out = tmp_path / "messages.jsonl"
+    outcome = run("export", "messages", "--chat", 5, "--chat", 6, "--out", out, env=torn.environment)
+    assert outcome.code == 1
+    assert [row["id"] for row in lines_of(out)] == [1, 3, 1, 3]
+    places = [row["place"] for row in lines_of(tmp_path / "messages.jsonl.failures.jsonl")]
+    assert places == ["chat 5, offset 0: $.data[1].id", "chat 6, offset 0: $.data[1].id"]
+    torn.broken_from = 0
+    outcome = run("export", "messages", "--chat", 5, "--out", out, env=torn.environment)
+    assert outcome.code == 1
+    (failure,) = lines_of(tmp_path / "messages.jsonl.failures.jsonl")
+    assert (failure["chat"], failure["code"]) == (5, "unreadable")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

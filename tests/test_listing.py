@@ -10,7 +10,7 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpcrunch_async import DecodeError, Listing, Page
+from helpcrunch_async import DecodeError, Listing, OnUnreadable, Page
 
 T = TypeVar("T")
 TotalOf = Callable[[int], int | None]
@@ -466,7 +466,8 @@ async def test_pages_of_unreadable_rows_end_a_walk_with_an_error() -> None:
 async def test_one_page_with_unreadable_rows() -> None:
     """It raises whatever `on_unreadable` is, and the others are on the error."""
     table = torn(250, {120})
-    for on_unreadable in ("raise", "skip"):
+    choices: list[OnUnreadable] = ["raise", "skip"]
+    for on_unreadable in choices:
         with pytest.raises(DecodeError) as caught:
             await Listing(table.fetch, int, on_unreadable=on_unreadable).page(offset=100)
         assert caught.value.page == Page((*range(100, 120), *range(121, 200)), 250, 100, 100)

@@ -11,6 +11,7 @@ from helpcrunch_async import (
     Agent,
     Application,
     BatchOutcome,
+    Bookmark,
     Chat,
     ChatCustomer,
     ChatRating,
@@ -28,6 +29,7 @@ from helpcrunch_async import (
     Message,
     Organization,
     Page,
+    Pages,
     Rating,
     RetryPolicy,
     Tag,
@@ -102,6 +104,10 @@ async def stream_customers(client: HelpCrunchClient, ids: AsyncIterator[int]) ->
         assert_type(lookup, Lookup)
 
 
+def report(place: str, problem: str) -> None:
+    """Take note of a row that cannot be read."""
+
+
 async def list_customers(client: HelpCrunchClient) -> None:
     """A listing is walked, paged, or made a list."""
     listing = client.list_customers(sort="firstSeen", order="desc", offset=20, limit=500)
@@ -113,6 +119,14 @@ async def list_customers(client: HelpCrunchClient) -> None:
     assert_type(page.items, tuple[Customer, ...])
     assert_type(page.total, int | None)
     assert_type(await listing.to_list(limit=25), list[Customer])
+    pages = listing.prefetch(pages=5).pages()
+    assert_type(pages, Pages[Customer])
+    async for page in pages:
+        assert_type(page.items, tuple[Customer, ...])
+        assert_type(pages.bookmark, Bookmark)
+    assert_type(listing.resume(Bookmark(200, 450, (1, 2))), Listing[Customer])
+    assert_type(client.list_customers(on_unreadable="skip"), Listing[Customer])
+    assert_type(client.list_chats(on_unreadable=report), Listing[Chat])
 
 
 async def search_customers(client: HelpCrunchClient) -> None:

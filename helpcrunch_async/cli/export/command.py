@@ -17,6 +17,7 @@ from helpcrunch_async.cli.account import (
     find_account,
 )
 from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.export.failures import ExportFailures
 from helpcrunch_async.cli.export.job import Export, Target
 from helpcrunch_async.cli.files.layouts import layout_of
 from helpcrunch_async.cli.options import AsJson, Bom, FormatOption, Out
@@ -86,6 +87,9 @@ def export(
     The file appears under its name when it is complete. It replaces an earlier export; any other file is left
     alone, unless you say --overwrite. When the run is interrupted or fails, the rows so far stay in
     FILE.part. `export` cannot resume: the same command starts over.
+
+    Rows that cannot be read are left out. They are named in OUT.failures.jsonl, with the chats that failed,
+    and the exit code is 1.
     """
 
     def work() -> ExitCode:
@@ -102,16 +106,16 @@ def export(
         account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
         target = Target(out, layout_of(_MODELS[noun], out, format_, bom=bom), overwrite=overwrite)
         chats = list(dict.fromkeys(chat)) if chat else None
-        job = Export(account, ask, target, noun.value, chats, limit)
+        job = Export(account, ask, target, ExportFailures(out), noun.value, chats, limit)
         with telling(partial(_tell, job, as_json=as_json)):
             asyncio.run(job.run())
-        return exit_code_of(job.codes)
+        return exit_code_of(job.failed.codes)
 
     run(work, debug=debug)
 
 
 def _tell(job: Export, *, as_json: bool) -> None:
-    if not (job.target.is_whole or job.target.count or job.codes):
+    if not (job.target.is_whole or job.target.count or job.failed.codes):
         return  # it ended before anything came of it: the reason is all there is to tell
     if not as_json:
         complain(job.line())

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from helpcrunch_async.cli.account import Account
 from helpcrunch_async.cli.exits import CommandError, ExitCode
+from helpcrunch_async.cli.export.failures import ExportFailures
 from helpcrunch_async.cli.files.layouts import Layout
 from helpcrunch_async.cli.files.line_file import pieces_of, reason_in
 from helpcrunch_async.cli.files.places import is_own, is_straight, make_beside, refuse_link
@@ -23,8 +24,10 @@ from helpcrunch_async.cli.search.ask import Ask
 from helpcrunch_async.cli.stdout import is_terminal
 from helpcrunch_async.cli.text import counted, printable
 from helpcrunch_async.client import HelpCrunchClient
-from helpcrunch_async.errors import HelpCrunchError
+from helpcrunch_async.errors import DecodeError, HelpCrunchError
 from helpcrunch_async.models import Message
+
+_PAGES_AHEAD: Final = 5
 
 
 class Target:
@@ -130,12 +133,12 @@ class Export:
     account: Account
     ask: Ask
     target: Target
+    failed: ExportFailures
     noun: str
     chats: Sequence[int] | None = None
     """Whose messages; None is those of all chats that are asked for."""
     limit: int | None = None
-    codes: list[str] = field(factory=list)
-    """Why chats failed."""
+    _failed_chats: int = 0
     _began: float = field(factory=monotonic)
 
     async def run(self) -> None:
@@ -151,7 +154,7 @@ class Export:
     async def _write(self, rows: RowFile) -> None:
         async with self.account.client() as client:
             total = await self._total(client)
-            with FetchProgress(self.account.limiter, total) as progress:
+            with self.failed, FetchProgress(self.account.limiter, total) as progress:
                 async with aclosing(self._rows(client)) as arriving:
                     async for row in arriving:
                         rows.write(row)
@@ -161,12 +164,19 @@ class Export:
         """Ask how many there are, where a bar shows it; messages are not counted anywhere."""
         if self.noun == "messages" or not is_terminal(sys.stderr):
             return None
-        total = (await self.ask.listing(client).page(limit=1)).total
+        try:
+            page = await self.ask.listing(client).page(limit=1)
+        except DecodeError as error:
+            if error.page is None:
+                raise
+            page = error.page
+        total: int | None = page.total
         return total if total is None or self.limit is None else min(total, self.limit)
 
     async def _rows(self, client: HelpCrunchClient) -> AsyncGenerator[Any, None]:
         if self.noun != "messages":
-            async with aclosing(aiter(self.ask.listing(client, self.limit).prefetch())) as rows:
+            listing = self.ask.listing(client, self.limit, self._skip).prefetch(_PAGES_AHEAD)
+            async with aclosing(aiter(listing)) as rows:
                 async for row in rows:
                     yield row
             return
@@ -181,29 +191,40 @@ class Export:
             for chat_id in self.chats:
                 yield chat_id
             return
-        async with aclosing(aiter(self.ask.chats(client, self.limit).prefetch())) as chats:
+        listing = self.ask.chats(client, self.limit, self._skip).prefetch(_PAGES_AHEAD)
+        async with aclosing(aiter(listing)) as chats:
             async for chat in chats:
                 yield chat.id
 
     async def _messages(self, client: HelpCrunchClient, chat_id: int) -> AsyncGenerator[Message, None]:
         """Give the messages of a chat; one that fails does not keep the others back."""
+
+        def skip(place: str, problem: str) -> None:
+            self._skip(f"chat {chat_id}, {place}", problem)
+
+        listing = client.list_messages(chat_id, on_unreadable=skip).prefetch(_PAGES_AHEAD)
         try:
-            async with aclosing(aiter(client.list_messages(chat_id).prefetch())) as messages:
+            async with aclosing(aiter(listing)) as messages:
                 async for message in messages:
                     yield message
         except HelpCrunchError as error:
             if is_about_all(error):
                 raise
             reason = reason_of(error)
-            self.codes.append(reason.code)
+            self.failed.write({"chat": chat_id}, reason.words, reason.code)
+            self._failed_chats += 1
             complain(f"chat {chat_id}: {reason.words}")
+
+    def _skip(self, place: str, problem: str) -> None:
+        """Pass over a row that cannot be read."""
+        self.failed.write({"place": place}, problem, "unreadable")
 
     def summary(self) -> dict[str, Any]:
         """Tell what has become of it so far, for scripts."""
         return {
             "out": self.target.name,
             self.noun: self.target.count,
-            "failed": len(self.codes),
+            "failed": len(self.failed.codes),
             "requests": self.account.limiter.statistics.granted,
             "seconds": round(monotonic() - self._began, 3),
             "finished": self.target.is_whole,
@@ -213,8 +234,11 @@ class Export:
         """Tell the same, for people."""
         summary = self.summary()
         parts = [f"{counted(self.target.count, self.noun.removesuffix('s'))} in {self.target.name}"]
-        if self.codes:
-            parts.append(f"{counted(len(self.codes), 'chat')} failed")
+        unreadable = len(self.failed.codes) - self._failed_chats
+        if unreadable:
+            parts.append(f"{counted(unreadable, 'row')} could not be read: see {self.failed.name}")
+        if self._failed_chats:
+            parts.append(f"{counted(self._failed_chats, 'chat')} failed")
         parts.append(f"{counted(summary['requests'], 'request')} in {summary['seconds']:.1f} s")
         if not self.target.is_whole:
             again = "" if self.target.is_stdout else ": the same command starts over"

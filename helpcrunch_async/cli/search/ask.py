@@ -1,7 +1,7 @@
 """What is asked for, and in which order."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, TypedDict, get_args
 
 import typer
 from attrs import frozen
@@ -9,7 +9,7 @@ from attrs import frozen
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.search.where import FIELDS, query_of
 from helpcrunch_async.client import ChatSort, CustomerSort, HelpCrunchClient
-from helpcrunch_async.listing import Listing
+from helpcrunch_async.listing import Listing, OnUnreadable
 from helpcrunch_async.models import Chat, Customer
 from helpcrunch_async.search import Query
 
@@ -64,6 +64,13 @@ OrderOption = Annotated[
 ]
 
 
+class _Options(TypedDict):
+    sort: Any
+    order: Any
+    limit: int | None
+    on_unreadable: OnUnreadable
+
+
 @frozen
 class Ask:
     """Customers or chats, all or some."""
@@ -74,20 +81,24 @@ class Ask:
     order: Any
 
     def listing(
-        self, client: HelpCrunchClient, limit: int | None = None
+        self, client: HelpCrunchClient, limit: int | None = None, on_unreadable: OnUnreadable = "raise"
     ) -> Listing[Customer] | Listing[Chat]:
         """Give the rows, which are fetched as they are used."""
         if self.noun == "chats":
-            return self.chats(client, limit)
+            return self.chats(client, limit, on_unreadable)
+        options = _Options(sort=self.sort, order=self.order, limit=limit, on_unreadable=on_unreadable)
         if self.query is None:
-            return client.list_customers(sort=self.sort, order=self.order, limit=limit)
-        return client.search_customers(self.query, sort=self.sort, order=self.order, limit=limit)
+            return client.list_customers(**options)
+        return client.search_customers(self.query, **options)
 
-    def chats(self, client: HelpCrunchClient, limit: int | None = None) -> Listing[Chat]:
+    def chats(
+        self, client: HelpCrunchClient, limit: int | None = None, on_unreadable: OnUnreadable = "raise"
+    ) -> Listing[Chat]:
         """Give the rows of a question about chats."""
+        options = _Options(sort=self.sort, order=self.order, limit=limit, on_unreadable=on_unreadable)
         if self.query is None:
-            return client.list_chats(sort=self.sort, order=self.order, limit=limit)
-        return client.search_chats(self.query, sort=self.sort, order=self.order, limit=limit)
+            return client.list_chats(**options)
+        return client.search_chats(self.query, **options)
 
 
 def ask_of(
