@@ -157,6 +157,24 @@ class _Failure:
     permanent: bool = False
 
 
+def _authorizing(authorization: Secret) -> aiohttp.ClientMiddlewareType:
+    """Make the innermost middleware, which sets the header while aiohttp connects and sends.
+
+    Afterwards the request, and the response that refers to its headers, are in users' hands. It is a plain
+    function, since those are copied as they are: aioresponses copies the arguments of each request, and with
+    a method it would copy the transport, its session and the event loop.
+    """
+
+    async def authorize(request: aiohttp.ClientRequest, handler: _Handler) -> aiohttp.ClientResponse:
+        request.headers["Authorization"] = authorization.expose()
+        try:
+            return await handler(request)
+        finally:
+            request.headers.popall("Authorization", None)
+
+    return authorize
+
+
 class Transport:
     """One session, and one request over it at a time per call of `send`.
 
@@ -167,10 +185,9 @@ class Transport:
 
     def __init__(self, session: aiohttp.ClientSession, authorization: Secret) -> None:
         self._session = session
-        self._authorization = authorization
         # A request's middlewares replace its session's, so those of the session stand between ours. aiohttp
         # has no public way to read them; a test fails when this one is gone.
-        self._middlewares = (_replace_errors, *session._middlewares, self._authorize)  # noqa: SLF001
+        self._middlewares = (_replace_errors, *session._middlewares, _authorizing(authorization))  # noqa: SLF001
 
     async def send(
         self,
@@ -231,15 +248,6 @@ class Transport:
             except BaseException:
                 response.close()  # at the end of a body the connection goes back to the pool by itself
                 raise
-
-    async def _authorize(self, request: aiohttp.ClientRequest, handler: _Handler) -> aiohttp.ClientResponse:
-        # The innermost middleware: the header is there while aiohttp connects and sends, and for nobody else.
-        # Afterwards the request, and the response that refers to its headers, are in users' hands.
-        request.headers["Authorization"] = self._authorization.expose()
-        try:
-            return await handler(request)
-        finally:
-            request.headers.popall("Authorization", None)
 
 
 async def _read_whole(content: aiohttp.StreamReader) -> bytes:

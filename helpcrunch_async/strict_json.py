@@ -23,7 +23,9 @@ def dumps(value: object) -> str:
         TypeError: JSON has no word for its type.
         ValueError: NaN, an infinity, half a surrogate pair, or a container that holds itself.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=index)
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_write_integer
+    )
     if _SURROGATE.search(text):  # the codec's own error would hold the text
         raise ValueError("half a surrogate pair, which no text can carry")
     return text
@@ -45,6 +47,14 @@ def loads(text: str | bytes) -> Any:
     except (ValueError, RecursionError) as error:
         problem = f"not JSON: {type(error).__name__}"
     raise NotJSONError(problem)  # out here, so that no __context__ holds the text
+
+
+def _write_integer(value: Any) -> int:
+    try:
+        return index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -65,7 +65,7 @@ async def error_of(call: Call, client: HelpCrunchClient) -> Any:
 
 @pytest.mark.parametrize("call", EACH_CALL)
 async def test_what_is_sent_and_what_comes_of_it(mocked: aioresponses, sample: Sample, call: Call) -> None:
-    """One request: method, path, query, body and headers; and the reply as models."""
+    """One request: method, path, query, body and headers (the key is added on the way); and the models."""
     mocked.add(url_of(call), method=call.verb, body=sample(call.reply))
     async with make_client() as client:
         result = await call.use(client)
@@ -76,7 +76,6 @@ async def test_what_is_sent_and_what_comes_of_it(mocked: aioresponses, sample: S
     assert call.body == (None if written is None else json.loads(written))
     assert sent.kwargs["allow_redirects"] is False
     assert sent.kwargs["headers"] == {
-        "Authorization": "Bearer s3cret",
         "Accept": "application/json",
         "User-Agent": f"helpcrunch-async/{__version__}",
         **({} if call.body is None else {"Content-Type": "application/json"}),
