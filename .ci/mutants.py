@@ -54,14 +54,15 @@ _ROOMS: Final = {
     "machine": Room(
         [
             f"rate_limit/{name}.py"
-            for name in "cells climb estimate gate known_limit line machine pace unknown_limit value".split()  # noqa: SIM905 - one line
+            for name in "cells climb estimate gate known_limit line machine pace unknown_limit".split()  # noqa: SIM905 - one line
         ],
-        ["cells", "climb", "estimate", "gate", "known_limit", "line", "schedule", "unknown_limit", "value"],
+        ["cells", "climb", "estimate", "gate", "known_limit", "line", "schedule", "unknown_limit"],
         (
             "test_schedule.py::test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told",
             "test_unknown_limit.py::test_settles_near_any_limit",
         ),
     ),
+    "value": Room(["rate_limit/value.py"], ["value"]),
 }
 _COLUMNS = "| {:<24} | {:>7} | {:>6} | {:>9} | {:>8} | {:>8} | {:>7} |"
 

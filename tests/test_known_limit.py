@@ -383,6 +383,22 @@ def test_a_paced_call_that_is_rejected_blames_the_rate() -> None:
     assert player.pace.calls == pytest.approx(0.985 * 49, abs=1)
 
 
+@pytest.mark.parametrize("start", [0.0, START])
+def test_the_first_turn_begins_a_run_whatever_the_clock_shows(start: float) -> None:
+    """A loop's clock may begin at 0: forty calls in twenty seconds are not taken for those of a period."""
+    player = Player(120, 60.0)
+    player.now = start
+    player.come(300)
+    for _ in range(40):
+        while not player.go(room=0):
+            player.now = player.due(room=0)[1]
+        player.accept()
+    while not player.go(room=0):
+        player.now = player.due(room=0)[1]
+    player.meet(2.0)
+    assert player.pace.calls == pytest.approx(0.985 * 40 * 60 / 22.2, abs=1)
+
+
 def test_a_pause_that_the_server_asked_for_counts_half_a_second_less() -> None:
     """It rounds up; where it said nothing the whole pause counts."""
     calls = []

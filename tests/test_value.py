@@ -75,7 +75,7 @@ def test_a_machine_that_was_written_and_read_decides_as_before(
 ) -> None:
     """After every step, and for what follows."""
     kept, read = Player(make(), seed), Player(make(), seed)
-    for _ in range(150):
+    for _ in range(80):
         kept.step()
         read.step()
         read.machine = load(dump(read.machine))

@@ -5,7 +5,7 @@ sustained rate is one number. So: pace by default; let a burst out only if the j
 budget; keep one hard window; and correct that one number by counting what was accepted (`estimate`).
 """
 
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
 from attrs import define, field
@@ -73,7 +73,7 @@ class KnownLimit:
         """Make the pace of a client that has sent nothing."""
         estimator, climb, most = LimitEstimator(period), Climb(period), float(burst)
         return cls(
-            limit, period, most, float(limit), most, most, 0.0, 0.0, estimator, climb, cells, round_trip
+            limit, period, most, float(limit), most, most, -inf, 0.0, estimator, climb, cells, round_trip
         )
 
     @property
