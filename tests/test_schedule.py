@@ -566,7 +566,6 @@ def test_expects_the_pause_a_round_trip_and_a_gap_a_turn_behind_a_closed_gate() 
     places = [schedule.arrive(driver.now, "interactive") for _ in range(5)]
     gap = driver.pace.gap
     assert schedule.expected_wait(driver.now, places[-1]) == pytest.approx(7.0 + 0.5 + (4 + 0) * gap)
-    rejected.returning = True
     schedule.join(driver.now, rejected)
     assert schedule.expected_wait(driver.now, rejected) == pytest.approx(7.5)
     assert schedule.expected_wait(driver.now + 60.0, places[-1]) == pytest.approx(0.5 + 5 * gap)

@@ -17,21 +17,21 @@ DEFAULT_PERIOD: Final = 60.0  # seconds
 
 
 class Turn(Protocol):
-    """A turn that was granted: send one request now, then say what came of it.
+    """A turn that was granted: send one request now, then report its outcome.
 
     Exactly one of `accepted`, `rejected` and `release` counts, the first that is called.
     """
 
     def accepted(self) -> None:
-        """Say that the server took the call, whatever else it answered."""
+        """Report that the server took the call: any answer but 429."""
         ...
 
     def rejected(self, retry_after: float | None) -> None:
-        """Say that the server answered 429; `retry_after` is seconds, None when it sent none."""
+        """Report that the server answered 429; `retry_after` is seconds, None when it sent none."""
         ...
 
     def release(self) -> None:
-        """Say that no answer came, unless one was reported before."""
+        """Report that no answer came, unless one was reported before."""
         ...
 
     async def again(self, max_wait: float | None = None) -> None:
@@ -87,17 +87,17 @@ class RateLimiter:
     """Spends `limit` calls per `period` seconds, all of them, evenly, and never more in any window.
 
     A quiet client may send up to `burst` calls at once; work that exceeds the budget is paced from its
-    start. A 429 pauses everybody who shares the limiter; then one call probes, and only its answer lets the
-    others on. When the real limit is lower than told, or shared with others, the pace falls to what the
-    server takes and climbs back when that rises, never above what was told.
+    start. A 429 pauses all calls that share the limiter; then one call probes, and only its answer lets the
+    others on. If the real limit is lower, or shared with others, the pace falls to what the server takes,
+    and climbs back when that rises, never above `limit`.
 
     Share one instance among all clients of an account. It belongs to one event loop at a time, and may
-    move to another one once nobody uses it; it is not thread-safe.
+    move to another one once no call uses it; it is not thread-safe.
 
     Args:
         limit: calls per period; HelpCrunch documents 120 a minute for an account.
         period: seconds.
-        burst: the largest lump of a quiet client, 1 to `limit`; `limit` when None.
+        burst: the most calls that a quiet client sends at once, 1 to `limit`; `limit` when None.
         random: gives floats in [0, 1), for the jitter of pauses.
 
     Raises:
@@ -122,11 +122,11 @@ class RateLimiter:
 
     @classmethod
     def discover(cls, *, random: Callable[[], float] = random_module.random) -> Self:
-        """Make a limiter that is told nothing: it finds out what the server takes, and follows it.
+        """Make a limiter without a configured limit: it finds out what the server takes, and follows it.
 
         It begins with five calls a second and doubles that within some seconds of work until the first 429
-        (more seconds where round trips are long), evenly and without bursts, so prefer telling a limit that
-        is known. Its `limit` is None.
+        (more seconds where round trips are long), evenly and without bursts, so prefer to configure a limit
+        that is known. Its `limit` is None.
         """
         limiter = cls()
         limiter.limit = None
@@ -168,7 +168,7 @@ class RateLimiter:
 
 
 class _Unlimited:
-    """Turns for everybody at once: the server's 429s are left to the retry policy."""
+    """A turn for each caller at once: the server's 429s are left to the retry policy."""
 
     paces = False
 

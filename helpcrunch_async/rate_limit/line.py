@@ -97,6 +97,21 @@ class Place:
     def __lt__(self, other: "Place") -> bool:
         return self.number < other.number
 
+    def use(self, grant: Grant) -> None:
+        """Begin to use a turn."""
+        self.grant = grant
+
+    def finish(self) -> Grant:
+        """Stop using the turn, and return it; the next one is another one at the head of the line."""
+        grant, self.grant = self.grant, None
+        assert grant is not None
+        self.returning = True
+        return grant
+
+    def wait_on(self, waiter: "Future[None] | None") -> None:
+        """Keep what the caller awaits from now on; None when it awaits nothing more."""
+        self.waiter = waiter
+
 
 @define(eq=False)
 class Line:

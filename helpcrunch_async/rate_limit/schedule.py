@@ -31,6 +31,14 @@ class Wire:
         """How many more there may be before the next is due."""
         return int(self.width) - self.in_flight
 
+    def sent(self) -> None:
+        """Count a call that leaves."""
+        self.in_flight += 1
+
+    def answered(self) -> None:
+        """Count a call less."""
+        self.in_flight -= 1
+
     def widen(self) -> None:
         """Let one more go with each round trip."""
         if self.width < WIDEST:
@@ -106,8 +114,8 @@ class Schedule:
             yield place
 
     def _grant(self, now: float, place: Place) -> None:
-        place.grant = self.machine.take(now, place.priority)
-        self.wire.in_flight += 1
+        place.use(self.machine.take(now, place.priority))
+        self.wire.sent()
         self.granted += 1
         self.last_granted = now
 
@@ -130,11 +138,9 @@ class Schedule:
         self.machine.lost(self._finish(place))
 
     def _finish(self, place: Place) -> Grant:
-        grant, place.grant = place.grant, None
-        assert grant is not None
         if place.generation == self._generation:
-            self.wire.in_flight -= 1
-        return grant
+            self.wire.answered()
+        return place.finish()
 
     @property
     def rate(self) -> float:

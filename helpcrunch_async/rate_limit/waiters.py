@@ -45,7 +45,6 @@ class Waiters:
     async def enter_again(self, place: Place, max_wait: float | None) -> None:
         """Wait for another turn at the same place."""
         self._bind()
-        place.returning = True
         self.schedule.join(self.now(), place)
         await self._wait(place, max_wait)
 
@@ -80,15 +79,16 @@ class Waiters:
                 self.schedule.leave(place)
                 self._set_timer()
                 raise TurnRefusedError(expected)
-        place.waiter = loop.create_future()
+        waiter = loop.create_future()
+        place.wait_on(waiter)
         self._refuse_if_stuck(now)
         give_up = None if max_wait is None else loop.call_later(max_wait, self._refuse, place)
         served = False
         try:
-            await place.waiter
+            await waiter
             served = True
         finally:
-            place.waiter = None
+            place.wait_on(None)
             if give_up is not None:
                 give_up.cancel()
             if not served:

@@ -121,10 +121,10 @@ class SharedSchedule(Schedule):
                 if place.waiter is not None and place.waiter.cancelled():
                     continue  # in this very instant; the turn is the next one's
                 lease = leases.pop(0)
-                place.grant = lease
+                place.use(lease)
                 if lease.probe:
                     self.probe = place
-                self.wire.in_flight += 1
+                self.wire.sent()
                 self.granted += 1
                 self.last_granted = now
                 self.ledger.took_turn(now)
