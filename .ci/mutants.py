@@ -38,7 +38,7 @@ _ROOMS: Final = {
     "protocol": Room(["protocol.py"], ["protocol", "raw_request"]),
     "lookup": Room(["lookup.py", "folding.py"], ["folding", "lookup_answers", "find_customer"]),
     "rate_limit": Room(
-        [f"rate_limit/{name}.py" for name in ("accounts", "limiter", "schedule", "waiters")],
+        [f"rate_limit/{name}.py" for name in ("accounts", "limiter", "schedule", "waiters", "wire")],
         ["schedule", "rate_limiter", "rate_limiter_properties", "accounts"],
         (
             "test_schedule.py::test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told",

@@ -16,8 +16,9 @@ author = "The helpcrunch_async developers"
 copyright = "2026, the helpcrunch_async developers"  # noqa: A001 - Sphinx's own name
 version = release = helpcrunch_async.__version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the two extensions beside this file
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_reference", "limiter_figures"]
+sys.path.insert(0, str(Path(__file__).parent))  # for those beside this file
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["command_reference", "limiter_figures"]
 exclude_patterns = ["_build", "explanation/made"]  # what limiter_figures makes is included
 root_doc = "index"
 

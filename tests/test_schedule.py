@@ -14,7 +14,8 @@ from helpcrunch_async.rate_limit.gate import State
 from helpcrunch_async.rate_limit.known_limit import KnownLimit
 from helpcrunch_async.rate_limit.line import Place, Priority
 from helpcrunch_async.rate_limit.machine import Machine
-from helpcrunch_async.rate_limit.schedule import Schedule, Wire
+from helpcrunch_async.rate_limit.schedule import Schedule
+from helpcrunch_async.rate_limit.wire import Wire
 
 Event = tuple[str, float, float]
 

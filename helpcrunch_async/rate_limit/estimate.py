@@ -20,19 +20,20 @@ from helpcrunch_async.rate_limit.cells import Cells
 from helpcrunch_async.rate_limit.gate import Rejection
 
 _BELOW: Final = 0.985
-"""The share of an estimate that is used, to stay under it: a count is off by one or two of a hundred. Nearer
-to 1, `told` (120 where 40 is true) rejects more; farther, it uses less."""
+"""The share of an estimate that is used, to stay under it: a count is off by one or two in a hundred. `told`
+(120 where 40 is true) uses .6 % less at .97; at 1 two processes reject .15 % more."""
 _LOWEST_EXACT: Final = 0.3
-"""The share of the old number that an exact estimate may cut it to: a third of the limit is found at once.
-`told` (120 where 40 is true) objects above 1/3."""
+"""The share of the old number to which an exact estimate may cut it: a third of the limit is found at once.
+At .6 `told` (120 where 40 is true) rejects .2 % more; lower, nothing changes."""
 _LOWEST_ROUGH: Final = 0.7
-"""The same for a rough one, which is wrong by as much. `told` (two processes) objects below .5."""
+"""The same for a rough estimate, which may be wrong by as much. At .4 `told` (120 where 40 is true) uses 1.6
+% less; at .9 it rejects .9 % more."""
 _ENOUGH: Final = 15
-"""Accepted calls that make a short count exact: its error is one call, hence 7 %. `told` (bucket / 10)
-objects."""
+"""Accepted calls that make a short count exact: then one more or less is 7 % at most. At 45 `told` (120 where
+40 is true) rejects .5 % more; 5 would do as well."""
 _ROUNDED_UP: Final = 1.0
 """Seconds by which a Retry-After exceeds the wait at most, as it is given in whole ones; half of that on
-average."""
+average. At 0 `told` (120 where 40 is true) uses .3 % less."""
 _SHORTEST: Final = 1e-3
 """Seconds that are divided by at least."""
 _TICK: Final = 1e-9

@@ -9,8 +9,9 @@ from attrs import frozen
 from helpcrunch_async.checks import check_count, check_seconds
 from helpcrunch_async.rate_limit.line import Priority
 from helpcrunch_async.rate_limit.machine import Machine
-from helpcrunch_async.rate_limit.schedule import FIRST_WIDTH, WIDEST, Schedule
+from helpcrunch_async.rate_limit.schedule import Schedule
 from helpcrunch_async.rate_limit.waiters import Waiters
+from helpcrunch_async.rate_limit.wire import FIRST_WIDTH, WIDEST
 
 DEFAULT_LIMIT: Final = 120  # calls; https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
 DEFAULT_PERIOD: Final = 60.0  # seconds

@@ -17,7 +17,8 @@ from helpcrunch_async.rate_limit.gate import PATIENCE
 from helpcrunch_async.rate_limit.line import Lanes, Place
 from helpcrunch_async.rate_limit.machine import Machine
 from helpcrunch_async.rate_limit.pace import RoundTrip
-from helpcrunch_async.rate_limit.schedule import FIRST_WIDTH, Schedule
+from helpcrunch_async.rate_limit.schedule import Schedule
+from helpcrunch_async.rate_limit.wire import FIRST_WIDTH
 from helpcrunch_async.redis_limit.ledger import Lease, Ledger
 from helpcrunch_async.redis_limit.messages import Answer, Question, Waiting
 
