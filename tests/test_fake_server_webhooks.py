@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -274,6 +275,23 @@ async def test_only_what_was_asked_for(server: FakeHelpCrunch, receiver: Receive
     await server.webhooks_settled()
     assert receiver.events == ["customer.new"]
     assert json.loads(receiver.envelopes[0]["eventData"])["id"] == 5
+
+
+async def test_what_happens_as_the_last_one_leaves_is_told(
+    server: FakeHelpCrunch, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the connections of those before are being closed, when nothing else follows."""
+    close = aiohttp.ClientSession.close
+
+    async def close_late(session: aiohttp.ClientSession) -> None:
+        if len(server.webhooks) == 1:
+            server.remove_customer(5)
+        await close(session)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", close_late)
+    server.add_customer({"id": 5})
+    await server.webhooks_settled()
+    assert receiver.events == ["customer.new", "customer.deleted"]
 
 
 async def test_an_attempt_that_fails_is_repeated(server: FakeHelpCrunch, receiver: Receiver) -> None:

@@ -335,5 +335,5 @@ def test_the_options_of_a_session() -> None:
 
 
 def test_the_version_is_a_version() -> None:
-    """Three numbers, the same that the User-Agent names."""
-    assert all(part.isdigit() for part in helpcrunch_async.__version__.split(".")[:2])
+    """Three numbers, perhaps of a release to come."""
+    assert re.fullmatch(r"\d+\.\d+\.\d+(rc\d+|\.dev\d+)?", helpcrunch_async.__version__)

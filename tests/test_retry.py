@@ -225,6 +225,44 @@ async def test_the_table_for_a_request_that_must_not_be_repeated(row: Row) -> No
         assert row.unknown == error.outcome_unknown
 
 
+CHANGE = Request("PUT", "customers/7", "customers/{id}", repeatable=True, changes=True, body={})
+
+
+class OneTurn(Line):
+    """A limiter that refuses a second turn."""
+
+    async def again(self, max_wait: float | None = None, **_: Any) -> None:
+        raise TurnRefusedError(7.0)
+
+
+@pytest.mark.parametrize(
+    "first", [BROKEN, SILENT, DOWN, reply(200, b"")], ids=["broken", "silent", "503", "empty"]
+)
+@pytest.mark.parametrize(
+    ("later", "kind"),
+    [
+        (NEVER_SENT, ConnectionFailedError),
+        (BAD_CERTIFICATE, ConnectionFailedError),
+        (reply(400, b""), BadRequestError),
+        (reply(404, b""), NotFoundError),
+        (ClientClosedError("closed"), ClientClosedError),
+        (None, RateLimitError),
+    ],
+    ids=["refused connection", "bad certificate", "400", "404", "closed", "refused turn"],
+)
+async def test_a_doubt_outlives_later_attempts(
+    first: Outcome, later: Outcome | None, kind: type[HelpCrunchError]
+) -> None:
+    """A change that may have been applied stays in doubt, however sure it is that a repetition was not."""
+    bench = Bench(first, *([later] if later else []), limiter=Line() if later else OneTurn())
+    error = await bench.fail(CHANGE)
+    assert isinstance(error, kind)
+    assert error.outcome_unknown
+    if later:
+        assert not (await Bench(later).fail(CHANGE)).outcome_unknown
+        assert (await Bench(NEVER_SENT, first, later).fail(CHANGE)).outcome_unknown
+
+
 @pytest.mark.parametrize("row", TABLE)
 async def test_no_retry_sends_once(row: Row) -> None:
     """With NO_RETRY each failure is raised after one request, and nobody sleeps."""
