@@ -141,7 +141,7 @@ _PAGES: Final[tuple[Use, ...]] = (
     lambda client: client.list_customers().to_list(),
     lambda client: client.list_chats().page(),
     lambda client: client.list_messages(7).to_list(),
-    lambda client: client.find_customer(email=EMAIL),
+    lambda client: client.find_customer(user_id=f"not {EMAIL}"),
 )
 
 
