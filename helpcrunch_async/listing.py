@@ -85,7 +85,16 @@ class Listing(Generic[T]):
         """Fetch rows into a list: all of them, or the first `limit`."""
         if limit is not None:
             limit = check_count("limit", limit, least=0)
-        return [row async for row in self._rows(limit)]
+        rows: list[T] = []
+        async with aclosing(self._pages(limit)) as pages:
+            try:
+                async for page in pages:
+                    rows += page.items
+                    del page
+            except BaseException:
+                rows.clear()  # captured locals: see redaction
+                raise
+        return rows
 
     def pages(self) -> "Pages[T]":
         """Iterate over pages instead of rows, for a database that commits once a page, say.
@@ -144,6 +153,7 @@ class Listing(Generic[T]):
             async for page in pages:
                 for row in page.items:
                     yield row
+                del page, row  # captured locals: see redaction; a page that is given has rows
 
 
 class Pages(AsyncIterator[Page[T]]):
