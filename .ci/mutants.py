@@ -59,7 +59,10 @@ _ROOMS: Final = {
         ["cells", "climb", "estimate", "gate", "known_limit", "line", "schedule", "unknown_limit"],
         (
             "test_schedule.py::test_learns_a_lower_limit_and_climbs_back_but_never_above_what_was_told",
+            "test_schedule.py::test_a_schedule_keeps_every_promise",
+            "test_schedule.py::test_a_schedule_without_a_limit_keeps_every_promise",
             "test_unknown_limit.py::test_settles_near_any_limit",
+            "test_unknown_limit.py::test_climbs_from_the_lowest_rate",
         ),
     ),
     "value": Room(["rate_limit/value.py"], ["value"]),

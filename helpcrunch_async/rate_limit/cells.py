@@ -14,11 +14,11 @@ from attrs import define, field
 
 TICKS: Final = 10_000
 """A second. Turns are recorded to a tenth of a millisecond: loops and networks are coarser, and a time is a
-small integer in the value. No benchmark objects above 1,000."""
+small integer in the value. No table objects."""
 AHEAD: Final = 0.5
-"""Turns ahead of the even pace from which on a turn counts as part of a burst. Timers fire up to five
-milliseconds early, which is a fraction of a turn; the first turn of a burst that goes ahead is a whole turn
-early. `told` (two processes) and `interactive` (bursts) object."""
+"""Turns ahead of the even pace from which on a turn counts as part of a burst: a timer that fires 5 ms early
+is a fraction of a turn ahead, the first call of a burst nearly a whole one. No table objects between .1 and
+1."""
 
 
 @define(eq=False)

@@ -18,10 +18,10 @@ from attrs import define, evolve, frozen
 
 PATIENCE: Final = 5.0
 """Periods without an accepted call after which callers are refused: the longest pause is four windows, so
-that one probe after it still counts. `storm` would lose calls below 4."""
+that one probe after it still counts. No table has such a server."""
 _JITTER: Final = 0.3
 """The share of a pause that is left to chance, so that processes that were cut off together do not probe
-together. `told` (two processes) objects to none."""
+together. Two processes in `told` do not object to none; many would."""
 
 
 class State(StrEnum):

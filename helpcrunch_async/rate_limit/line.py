@@ -16,11 +16,11 @@ Priority: TypeAlias = Literal["interactive", "bulk"]
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "bulk")
 
 INTERACTIVE_PER_BULK: Final = 3
-"""Turns that single calls get for each bulk turn while both lanes wait. At 1 a single call beside bulk work
-would wait for twice as many turns; at 10 bulk work would all but stand still. `interactive` objects."""
+"""Turns that single calls get for each bulk turn while both lanes wait: few enough that bulk work goes on,
+many enough that single calls hardly feel it. `interactive` (up to three at once) is where it would show."""
 _GONE_KEPT: Final = 64
-"""Places of callers that left which may stay in a lane: sweeping a short lane costs more than it frees. Only
-memory objects."""
+"""Places of callers that left which may stay in a lane: sweeping a short lane costs more than it frees. No
+table objects, only memory."""
 
 
 @define(eq=False)

@@ -10,12 +10,12 @@ from helpcrunch_async.rate_limit.line import Lanes, Priority
 INSTANT: Final = 1e-9
 """Seconds that a timer may fire early by the rounding of floats."""
 EARLY: Final = 0.005
-"""Seconds that a paced turn may go before it is due, since timers are not exact: a turn that came 1 ms early
-would else wait for another timer. At half a gap (2.5 ms at 200 a second) turns would drift ahead of the pace.
-`real_http` objects, whose gaps are the shortest."""
+"""Seconds that a paced turn may go before it is due, since timers are not exact: one that fires a millisecond
+early would else be set again. It must be less than a gap at the highest rates (5 ms at 200 a second). Only
+`real_http` has such timers."""
 _SMOOTHING: Final = 16.0
-"""Answers over which the round trip and its deviation are averaged: some seconds at the documented limit.
-`told` objects below 4, where one slow answer widens the window for all."""
+"""Answers over which the round trip and its deviation are averaged: some seconds at the documented limit. No
+table objects between 2 and 100."""
 
 
 @define(eq=False)
