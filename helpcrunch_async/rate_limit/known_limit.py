@@ -59,7 +59,6 @@ class KnownLimit:
     window: float = field(init=False)  # seconds of the hard window
     gap: float = field(init=False)  # seconds between two paced turns
     _most: int = field(init=False)  # turns that the hard window holds
-
     _paced: float = field(init=False)
     """Turns in a window at the even pace: for one call less than is sustainable, as some windows count the
     call they judge; for a small limit, a fiftieth less."""
