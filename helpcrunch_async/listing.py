@@ -151,9 +151,10 @@ class Listing(Generic[T]):
     async def _rows(self, limit: int | None) -> AsyncGenerator[T, None]:
         async with aclosing(self._pages(limit)) as pages:
             async for page in pages:
-                for row in page.items:
-                    yield row
-                del page, row  # captured locals: see redaction; a page that is given has rows
+                rows = deque(page.items)  # captured locals, see redaction: none is left when the next page fails
+                del page
+                while rows:
+                    yield rows.popleft()
 
 
 class Pages(AsyncIterator[Page[T]]):
