@@ -151,7 +151,9 @@ class Listing(Generic[T]):
     async def _rows(self, limit: int | None) -> AsyncGenerator[T, None]:
         async with aclosing(self._pages(limit)) as pages:
             async for page in pages:
-                rows = deque(page.items)  # captured locals, see redaction: none is left when the next page fails
+                rows = deque(
+                    page.items
+                )  # captured locals, see redaction: none is left when the next page fails
                 del page
                 while rows:
                     yield rows.popleft()
