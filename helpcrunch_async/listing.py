@@ -151,9 +151,7 @@ class Listing(Generic[T]):
     async def _rows(self, limit: int | None) -> AsyncGenerator[T, None]:
         async with aclosing(self._pages(limit)) as pages:
             async for page in pages:
-                rows = deque(
-                    page.items
-                )  # captured locals, see redaction: none is left when the next page fails
+                rows = deque(page.items)  # none is left in a local when the next page fails: see redaction
                 del page
                 while rows:
                     yield rows.popleft()

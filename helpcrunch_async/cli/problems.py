@@ -52,7 +52,7 @@ class Ended(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.signal = Signals(number)
+        self.signal: Signals = Signals(number)
 
 
 @contextmanager

@@ -63,7 +63,8 @@ class FailuresFile(Failures):
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         super().__init__()
-        self.path = self._path = path
+        self.path: Path = path
+        self._path = path
         self._lines = LineFile(path, keep=keep, when_needed=True)
         self._is_outdated = False
 
