@@ -58,11 +58,13 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python fuzz/drive.py -max_total_time=$(SECONDS) -max_len=4096 -dict=fuzz/decoder.dict \
 		-artifact_prefix=build/fuzz-failed- build/fuzz fuzz/corpus
 
-# all rooms take a quarter of an hour; `make mutants ROOMS='errors retry'` for some. docs/explanation/mutants.md tells of it
-ROOMS :=
+# all modules take hours; `make mutants MODULES='errors retry'` for some, SAMPLE=20 for so many mutants of each module.
+# docs/explanation/mutants.md tells more
+MODULES :=
+SAMPLE :=
 mutants: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group mutants
-	$(BIN)/python .ci/mutants.py $(ROOMS)
+	$(BIN)/python .ci/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MODULES)
 
 # some minutes; SEED=n repeats one, as far as the order in which requests arrive allows
 IDS := 100000

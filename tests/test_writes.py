@@ -32,6 +32,11 @@ NAIVE = datetime(2020, 10, 27)  # noqa: DTZ001 - that is the point
 SECRET = "mara.quill@customer.example"
 
 
+def test_the_mark_of_what_is_left_out() -> None:
+    """Signatures show it by its name, and a plain `if` takes it for nothing."""
+    assert (repr(UNSET), bool(UNSET)) == ("UNSET", False)
+
+
 @frozen
 class Row:
     """A field, its key in the API, a value and how it is written, and what it does not take."""
