@@ -14,7 +14,11 @@ from typing import Any, Final, Literal, Protocol, Self, TypeVar, Unpack, get_arg
 import attrs
 from attrs import define, field
 
-from helpcrunch_async.batch import update_in_batches
+from helpcrunch_async.bulk.account import AccountMemory, memory_of_account
+from helpcrunch_async.bulk.batch import update_in_batches
+from helpcrunch_async.bulk.lookup import CustomerLookup, first_match
+from helpcrunch_async.bulk.recent_writes import ids_in
+from helpcrunch_async.bulk.source import Ids
 from helpcrunch_async.checks import check_count, check_flag, check_id, check_text
 from helpcrunch_async.converter import structure_one, structure_page
 from helpcrunch_async.endpoints import (
@@ -53,7 +57,6 @@ from helpcrunch_async.endpoints import (
 from helpcrunch_async.errors import ClientClosedError, DecodeError, HelpCrunchError, NotFoundError
 from helpcrunch_async.grammar import check_rating
 from helpcrunch_async.listing import Listing, OnUnreadable
-from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust, first_match
 from helpcrunch_async.models import (
     Agent,
     Application,
@@ -142,7 +145,8 @@ class _Open:
     requester: Requester
     exit_stack: AsyncExitStack
     loop: asyncio.AbstractEventLoop
-    folding: dict[CallOptions, CustomerLookup] = field(factory=dict)
+    memory: AccountMemory
+    coalescing: dict[CallOptions, CustomerLookup] = field(factory=dict)
     streaming: set[CustomerLookup] = field(factory=set)
 
 
@@ -150,7 +154,6 @@ class _Open:
 class _Shared:
     """What a client and its views share."""
 
-    trust: SearchTrust = field(factory=SearchTrust)
     open: _Open | None = None
     is_opening: bool = False
     was_closed: bool = False
@@ -184,8 +187,9 @@ class HelpCrunchClient:
         priority: "interactive", or "bulk" to let others go first. `get_customers`, `stream_customers`,
             `batch_update_customers` and listings are bulk unless `with_options` says otherwise.
         max_in_flight: requests on the wire at once.
-        coalesce: fold `get_customer` calls that wait for a turn into searches of up to 100 ids. This use of
-            search is inferred from the documented grammar, not documented itself; see `get_customers`.
+        coalesce: let `get_customer` calls that wait for a turn share searches of up to 100 ids, once search
+            has proved to answer as single requests do; see `get_customers`. A lone call stays a plain GET.
+            False makes each call one.
         allow_http: take a plain http base_url beyond loopback, for a sandbox in another container.
 
     Raises:
@@ -209,7 +213,7 @@ class HelpCrunchClient:
         max_wait: float | None = None,
         priority: Priority = "interactive",
         max_in_flight: int = 100,
-        coalesce: bool = False,
+        coalesce: bool = True,
         allow_http: bool = False,
     ) -> None:
         if api_key is None:
@@ -270,7 +274,10 @@ class HelpCrunchClient:
                 limiter,
                 max_in_flight=self._max_in_flight,
             )
-            return _Open(requester, stack.pop_all(), asyncio.get_running_loop())
+            memory = memory_of_account(self._base_url, self._key.expose())
+            opened = _Open(requester, stack.pop_all(), asyncio.get_running_loop(), memory)
+            memory.hold(opened)
+            return opened
 
     async def close(self) -> None:
         """Close what `open` opened; again is harmless."""
@@ -278,9 +285,10 @@ class HelpCrunchClient:
         self._shared.was_closed = True
         opened, self._shared.open = self._shared.open, None
         if opened is not None:
+            opened.memory.let_go(opened)
             async with opened.exit_stack:
                 opened.requester.close()  # first: a close that is cancelled has ended every call all the same
-                for lookup in [*opened.folding.values(), *opened.streaming]:
+                for lookup in [*opened.coalescing.values(), *opened.streaming]:
                     await lookup.close()
 
     async def __aenter__(self) -> Self:
@@ -339,21 +347,21 @@ class HelpCrunchClient:
         """
         customer_id = check_id(customer_id)
         if self._coalesce:
-            return await self._get_folded(customer_id)
+            return await self._get_coalesced(customer_id)
         return structure_one(await self._send(GET_CUSTOMER.request(customer_id), self._options), Customer)
 
-    def _get_folded(self, customer_id: int) -> Coroutine[Any, Any, Customer]:
+    def _get_coalesced(self, customer_id: int) -> Coroutine[Any, Any, Customer]:
         """Get one customer in a request that others may share; the patience stays the caller's own."""
         opened, options = self._opened(), self._options
         deadline, max_wait = options.deadline, options.max_wait
         if deadline is not None or max_wait is not None:
             options = attrs.evolve(options, deadline=None, max_wait=None)
-        lookup = opened.folding.get(options)
+        lookup = opened.coalescing.get(options)
         if lookup is None:
-            for unused in [each for each, idle in opened.folding.items() if idle.is_idle()]:
-                del opened.folding[unused]
-            lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=True)
-            opened.folding[options] = lookup
+            for unused in [each for each, idle in opened.coalescing.items() if idle.is_idle()]:
+                del opened.coalescing[unused]
+            lookup = CustomerLookup(opened.requester, options, opened.memory, batch=True)
+            opened.coalescing[options] = lookup
         answer = lookup.get(customer_id, max_wait)
         if deadline is None:
             return answer
@@ -373,9 +381,11 @@ class HelpCrunchClient:
         """Get many customers, in the order asked.
 
         Up to 100 ids share a `POST /customers/search`; the grammar for that is documented, this use of it is
-        not. So each answer is checked, ids that did not come back are asked for one by one, and when
-        searching proves useless it is given up for this client. A search may lag behind a customer that was
-        changed a moment ago; `batch=False` asks for each customer by itself.
+        not. So a row of the first search is also asked for by itself and must agree, once an hour for an
+        account and process; each answer is checked, ids that did not come back are asked for one by one,
+        and when searching proves useless it is given up for an hour. What clients of this process wrote in
+        the last five minutes is never missed; of others' changes a search may not know yet.
+        `batch=False` asks for each customer by itself.
 
         Args:
             ids: HelpCrunch's ids, sync or async iterable; one that occurs twice is asked once.
@@ -440,7 +450,7 @@ class HelpCrunchClient:
     def _stream(self, ids: Ids, options: CallOptions, *, batch: bool) -> AsyncGenerator[Lookup, None]:
         check_flag("batch", batch)
         opened = self._opened()
-        lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=batch)
+        lookup = CustomerLookup(opened.requester, options, opened.memory, batch=batch)
         return lookup.stream(ids, opened.streaming)
 
     def list_customers(
@@ -576,7 +586,11 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/create-customer-v1
         """
-        return await self._one(CREATE_CUSTOMER.request(body=customer_body(fields)), Customer)
+        body = customer_body(fields)
+        customer = await self._one(CREATE_CUSTOMER.request(body=body), Customer)
+        with self._opened().memory.writes.writing({customer.id: body}) as answered:
+            answered.append(customer)
+        return customer
 
     async def update_customer(self, customer_id: int, **fields: Unpack[CustomerFields]) -> Customer:
         """Change some fields of a customer: what is left out stays as it is, None clears.
@@ -596,7 +610,7 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/update-customer-v1 (PATCH)
         """
         customer_id = check_id(customer_id)
-        return await self._one(UPDATE_CUSTOMER.request(customer_id, body=changes_body(fields)), Customer)
+        return await self._write(customer_id, UPDATE_CUSTOMER.request(customer_id, body=changes_body(fields)))
 
     async def replace_customer(self, customer_id: int, **fields: Unpack[CustomerFields]) -> Customer:
         """Replace a customer: WHATEVER IS LEFT OUT IS CLEARED; `update_customer` changes single fields.
@@ -620,7 +634,7 @@ class HelpCrunchClient:
         """
         customer_id = check_id(customer_id)
         body = whole_customer_body(fields)
-        return await self._one(REPLACE_CUSTOMER.request(customer_id, body=body), Customer)
+        return await self._write(customer_id, REPLACE_CUSTOMER.request(customer_id, body=body))
 
     async def batch_update_customers(
         self, updates: Iterable[CustomerUpdate] | AsyncIterable[CustomerUpdate]
@@ -649,7 +663,8 @@ class HelpCrunchClient:
         if isinstance(updates, AsyncIterable):
             updates = [each async for each in updates]
         items = batch_items(updates)
-        return await update_in_batches(self._opened().requester, self._bulk_options, items)
+        opened = self._opened()
+        return await update_in_batches(opened.requester, self._bulk_options, items, opened.memory.writes)
 
     async def delete_customer(self, customer_id: int) -> None:
         """Delete a customer.
@@ -667,7 +682,8 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/delete-customer-v1
         """
         customer_id = check_id(customer_id)
-        await self._send(DELETE_CUSTOMER.request(customer_id), self._options)
+        with self._opened().memory.writes.writing({customer_id: ()}):
+            await self._send(DELETE_CUSTOMER.request(customer_id), self._options)
 
     async def tag_customer(self, customer_id: int, tags: Iterable[str | Tag]) -> Customer:
         """Add tags to a customer; those that the account does not know yet are created.
@@ -685,7 +701,7 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/tag-customer-v1
         """
         customer_id = check_id(customer_id)
-        return await self._one(TAG_CUSTOMER.request(customer_id, body=some_tags(tags)), Customer)
+        return await self._write(customer_id, TAG_CUSTOMER.request(customer_id, body=some_tags(tags)))
 
     async def untag_customer(self, customer_id: int, tags: Iterable[str | Tag]) -> Customer:
         """Take tags off a customer.
@@ -705,7 +721,14 @@ class HelpCrunchClient:
         """
         customer_id = check_id(customer_id)
         body = some_tags(tags, with_colors=False)
-        return await self._one(UNTAG_CUSTOMER.request(customer_id, body=body), Customer)
+        return await self._write(customer_id, UNTAG_CUSTOMER.request(customer_id, body=body))
+
+    async def _write(self, customer_id: int, request: Request) -> Customer:
+        """Change a customer, and remember what was written: searches may not know it yet."""
+        with self._opened().memory.writes.writing({customer_id: request.body.keys()}) as answered:
+            customer = await self._one(request, Customer)
+            answered.append(customer)
+        return customer
 
     # Events
 
@@ -1201,7 +1224,10 @@ class HelpCrunchClient:
         Source: https://docs.helpcrunch.com/en/rest-api-v1/api-setup-v1
         """
         request = raw_request(method, path, query=query, body=body, repeatable=repeatable)
-        return await self._send(request, self._options)
+        if request.method == "GET":
+            return await self._send(request, self._options)
+        with self._opened().memory.writes.writing(dict.fromkeys(ids_in(request.path, body), ())):
+            return await self._send(request, self._options)
 
     # Behind the methods
 

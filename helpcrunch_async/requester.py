@@ -81,8 +81,8 @@ class Transport(Protocol):
 
 T = TypeVar("T")
 
-Fold: TypeAlias = Callable[[], Request]
-"""Gives the request to send, at the moment in which it can be sent."""
+RequestBuilder: TypeAlias = Callable[[], Request]
+"""Returns the request to send, at the moment in which it can be sent."""
 
 
 @define(eq=False)
@@ -91,7 +91,7 @@ class _Call:
 
     request: Request
     options: CallOptions
-    fold: Fold | None
+    build_request: RequestBuilder | None
     ends_at: float | None  # on the loop's clock
     turn: Turn | None = None
     body: RedactedBytes | None = None
@@ -139,7 +139,9 @@ class Requester:
         self._sleep = sleep
         self._wall_clock = wall_clock
 
-    async def send(self, request: Request, options: CallOptions, *, fold: Fold | None = None) -> JSON:
+    async def send(
+        self, request: Request, options: CallOptions, *, build_request: RequestBuilder | None = None
+    ) -> JSON:
         """Send a request, again if need be, and give the decoded body of its 2xx.
 
         None too when a deletion that is sent again finds nothing left to delete (`Request.gone_is_done`).
@@ -147,7 +149,7 @@ class Requester:
         Args:
             request: what to send.
             options: how.
-            fold: called when the turn has come; what it gives is sent in place of `request`.
+            build_request: called when the turn has come; what it returns is sent in place of `request`.
 
         Raises:
             HelpCrunchError: what the last attempt met.
@@ -158,7 +160,7 @@ class Requester:
         if self._closed:  # whoever was given it before
             raise ClientClosedError("the client is closed")
         loop, deadline = asyncio.get_running_loop(), options.deadline
-        call = _Call(request, options, fold, None if deadline is None else loop.time() + deadline)
+        call = _Call(request, options, build_request, None if deadline is None else loop.time() + deadline)
         task = asyncio.current_task()
         assert task is not None
         cancelling = task.cancelling()
@@ -212,8 +214,8 @@ class Requester:
             await call.turn.again(options.max_wait)
             return
         call.turn = await self._limiter.turn(options.priority, options.max_wait)
-        if call.fold is not None:
-            call.request = _folded(call.fold, call.turn)
+        if call.build_request is not None:
+            call.request = _built(call.build_request, call.turn)
             call.body = encode_body(call.request.body)
 
     def _repetition(self, call: _Call) -> Repetition:
@@ -322,9 +324,9 @@ class Requester:
             raise
 
 
-def _folded(fold: Fold, turn: Turn) -> Request:
+def _built(build_request: RequestBuilder, turn: Turn) -> Request:
     try:
-        return fold()
+        return build_request()
     except BaseException:
         turn.release()
         raise

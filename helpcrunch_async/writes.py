@@ -161,7 +161,8 @@ _WRITABLE: Final[Mapping[str, tuple[str, Write]]] = {
 }
 """Our name of each field: the API's, and what checks and writes its value."""
 
-_OURS_BY_KEY: Final = {key: name for name, (key, _) in _WRITABLE.items()}
+NAME_OF_KEY: Final = {key: name for name, (key, _) in _WRITABLE.items()}
+"""Our name of each field, by the API's."""
 
 
 def customer_body(fields: Mapping[str, object]) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def customer_body(fields: Mapping[str, object]) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name, value in fields.items():
         if name not in _WRITABLE:
-            hint = f"; {_OURS_BY_KEY[name]} is meant?" if name in _OURS_BY_KEY else ""
+            hint = f"; {NAME_OF_KEY[name]} is meant?" if name in NAME_OF_KEY else ""
             raise TypeError(f"{name!r} is not a field of a customer that can be written{hint}")
         key, write = _WRITABLE[name]
         if value is not UNSET:

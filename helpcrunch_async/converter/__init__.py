@@ -7,12 +7,14 @@
 from helpcrunch_async.converter.bodies import (
     from_dict,
     read_page,
+    rows_in,
     structure_one,
     structure_page,
     to_dict,
+    unwrapped,
 )
 from helpcrunch_async.converter.schema import attach_schemas
 
-__all__ = ["from_dict", "read_page", "structure_one", "structure_page", "to_dict"]
+__all__ = ["from_dict", "read_page", "rows_in", "structure_one", "structure_page", "to_dict", "unwrapped"]
 
 attach_schemas()

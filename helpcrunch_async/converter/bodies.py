@@ -46,13 +46,18 @@ def structure_one(body: Any, model: type[M]) -> M:
     Raises:
         DecodeError: as `from_dict`.
     """
+    return from_dict(model, unwrapped(body))
+
+
+def unwrapped(body: Any) -> Any:
+    """Return the object that a body holds; anything else as it is."""
     if isinstance(body, dict) and len(body) == 1:
         inner = body.get("data")
         if isinstance(inner, list) and len(inner) == 1:
             inner = inner[0]
         if isinstance(inner, dict):
-            body = inner
-    return from_dict(model, body)
+            return inner
+    return body
 
 
 @hide_locals
@@ -100,6 +105,11 @@ def read_page(body: object, model: type[M], *, offset: int) -> tuple[Page[M], tu
     if len(problems) > _MOST_PROBLEMS:
         problems[_MOST_PROBLEMS:] = [f"$: {len(problems) - _MOST_PROBLEMS} more rows cannot be read"]
     return Page(tuple(items), total if type(total) is int else None, offset, len(rows)), tuple(problems)
+
+
+def rows_in(body: object) -> list[Any]:
+    """List the rows of a page as they came, readable or not."""
+    return [row for _, row in _rows_of(body)[0]]
 
 
 def _rows_of(body: object) -> tuple[list[tuple[str, Any]], str | None]:

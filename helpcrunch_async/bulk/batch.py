@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from helpcrunch_async.bulk.recent_writes import RecentWrites
 from helpcrunch_async.converter import from_dict
 from helpcrunch_async.endpoints import BATCH_UPDATE_CUSTOMERS
 from helpcrunch_async.errors import (
@@ -39,15 +40,23 @@ _TRUE_OF_ALL: Final = (AuthenticationError, PermissionDeniedError, ClientClosedE
 
 
 async def update_in_batches(
-    requester: Requester, options: CallOptions, items: Sequence[Item]
+    requester: Requester, options: CallOptions, items: Sequence[Item], writes: RecentWrites
 ) -> list[BatchOutcome]:
-    """Send updates one batch after the other, in order; never raises a `HelpCrunchError`."""
+    """Send updates one batch after the other, in order; never raises a `HelpCrunchError`.
+
+    What is written goes on record in `writes`.
+    """
     outcomes: list[BatchOutcome] = []
     ends_at = None if options.deadline is None else asyncio.get_running_loop().time() + options.deadline
     waiting = deque(_batches(items))
     while waiting:
         batch = waiting.popleft()
-        sent = await _send(requester, options, batch, ends_at)
+        try:
+            with writes.writing({item["customer"]: item.keys() - {"customer"} for item in batch}) as answered:
+                sent = await _send(requester, options, batch, ends_at)
+                answered.extend(_customers_in(sent))
+        except HelpCrunchError as error:
+            sent = error
         if len(batch) > 1 and isinstance(sent, BadRequestError | NotFoundError):
             waiting.extendleft([item] for item in reversed(batch))
             continue
@@ -74,17 +83,14 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 async def _send(
     requester: Requester, options: CallOptions, batch: Sequence[Item], ends_at: float | None
-) -> JSON | HelpCrunchError:
+) -> JSON:
     request = BATCH_UPDATE_CUSTOMERS.request(body=list(batch))
     if ends_at is not None:
         left = ends_at - asyncio.get_running_loop().time()
         if left <= 0:
-            return DeadlineExceededError(f"{request.method} /{request.path}: the deadline passed before it")
+            raise DeadlineExceededError(f"{request.method} /{request.path}: the deadline passed before it")
         options = attrs.evolve(options, deadline=left)
-    try:
-        return await requester.send(request, options)
-    except HelpCrunchError as error:
-        return error
+    return await requester.send(request, options)
 
 
 def _outcomes(batch: Sequence[Item], sent: JSON | HelpCrunchError) -> list[BatchOutcome]:
