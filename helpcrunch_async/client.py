@@ -586,9 +586,9 @@ class HelpCrunchClient:
 
         Source: https://docs.helpcrunch.com/en/rest-api-v1/create-customer-v1
         """
-        body = customer_body(fields)
+        body, writes = customer_body(fields), self._opened().memory.writes
         customer = await self._one(CREATE_CUSTOMER.request(body=body), Customer)
-        with self._opened().memory.writes.writing({customer.id: body}) as answered:
+        with writes.writing({customer.id: body}) as answered:
             answered.append(customer)
         return customer
 

@@ -315,3 +315,47 @@ async def test_a_server_whose_search_lags(server: FakeHelpCrunch, search: Search
             assert reply.status == 200
         async with http.get(f"{server.url}/customers") as reply:
             assert (await reply.json())["total"] == 4
+
+
+async def test_a_server_whose_search_shows_changes_late(server: FakeHelpCrunch, search: Search) -> None:
+    """Rows are as they were; a customer who is new is not there yet."""
+    now = 1000.0
+    late = FakeHelpCrunch(CUSTOMERS, wall_clock=lambda: now, search=SearchBehaviour(lag=5.0))
+    book = late._account.customers
+    late.add_customer({"id": 1, "name": "Ada Lark"})
+    late.add_customer({"id": 5, "name": "Eve"})
+    now = 1003.0
+    late.add_customer({"id": 1, "name": "Ada Wren"})
+    names: list[Any] = []
+    for moment in (999.0, 1000.0, 1002.9, 1003.0):
+        row, new = book.rendered_at(1, moment), book.rendered_at(5, moment)
+        assert row is not None
+        names.append((json.loads(row)["name"], new is not None))
+    assert names == [("Ada Quill", False), ("Ada Lark", True), ("Ada Lark", True), ("Ada Wren", True)]
+
+    server.add_customer({"id": 1, "name": "Ada Lark"})
+    server.add_customer({"id": 6, "name": "Eve"})
+    server.search = SearchBehaviour(lag=60.0)
+    assert (await search(where("id", "=", 1)))[1]["data"][0]["name"] == "Ada Quill"
+    assert await found(search(where("id", "=", 6))) == []
+    assert await found(search(where("id", "=", 2))) == [2]
+    server.search = SearchBehaviour(lag=60.0, heals_after=1)
+    names = [(await search(where("id", "=", 1)))[1]["data"][0]["name"] for _ in range(2)]
+    assert names == ["Ada Quill", "Ada Lark"]
+
+
+async def test_a_server_whose_search_gives_reduced_rows(server: FakeHelpCrunch, search: Search) -> None:
+    """Keys are missing, also of what is nested and of the items of lists; the rest is as it was."""
+    full = (await search(where("id", "=", 1)))[1]["data"][0]
+    server.search = SearchBehaviour(
+        missing_keys=("device", "location.city", "tags.color", "name.first", "no")
+    )
+    row = (await search(where("id", "=", 1)))[1]["data"][0]
+    assert row == {
+        **{key: value for key, value in full.items() if key != "device"},
+        "location": {"countryCode": "DE", "regionCode": "BY"},
+        "tags": [{"name": "vip"}, {"name": "Paid"}],
+    }
+    server.search = SearchBehaviour(missing_keys=("name",), heals_after=2)
+    rows = [(await search(where("id", "=", 1)))[1]["data"][0] for _ in range(3)]
+    assert ["name" in row for row in rows] == [False, False, True]

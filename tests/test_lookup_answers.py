@@ -21,7 +21,10 @@ from helpcrunch_async import (
     RetryPolicy,
     ServerError,
 )
-from helpcrunch_async.lookup import CustomerLookup, SearchTrust, _Source
+from helpcrunch_async.bulk.account import AccountMemory
+from helpcrunch_async.bulk.lookup import CustomerLookup
+from helpcrunch_async.bulk.proof import SearchTrust
+from helpcrunch_async.bulk.source import Source
 from helpcrunch_async.protocol import Reply
 from helpcrunch_async.rate_limit import Priority, Turn, TurnRefusedError
 from helpcrunch_async.redaction import RedactedBytes
@@ -74,13 +77,23 @@ class Server:
 def lookup_of(
     server: Server,
     *,
-    trust: SearchTrust | None = None,
+    memory: AccountMemory | None = None,
     batch: bool = True,
     options: CallOptions = BULK,
     limiter: Limiter = UNLIMITED,
 ) -> CustomerLookup:
     requester = Requester(server, "https://api.example", limiter, max_in_flight=100)
-    return CustomerLookup(requester, options, SearchTrust() if trust is None else trust, batch=batch)
+    return CustomerLookup(requester, options, proved() if memory is None else memory, batch=batch)
+
+
+def proved(width: int = 100) -> AccountMemory:
+    """Remember that searches are proved, or with a width of 1 given up."""
+    memory = AccountMemory()
+    assert memory.trust.begin_proof()
+    memory.trust.end_proof(proved=True)
+    if width < 100:
+        memory.trust.narrow(2 * width)
+    return memory
 
 
 async def outcomes(lookup: CustomerLookup, *ids: int) -> list[int | type[BaseException]]:
@@ -117,30 +130,35 @@ async def test_a_search_has_a_filter_for_each_id() -> None:
 async def test_ids_are_asked_for_one_by_one(ids: tuple[int, ...], batch: bool, width: int) -> None:  # noqa: FBT001 - a row
     """Where the caller wants it, or search is not trusted."""
     server = Server()
-    lookup = lookup_of(server, batch=batch, trust=SearchTrust(width))
+    lookup = lookup_of(server, batch=batch, memory=proved(width))
     assert await outcomes(lookup, *ids) == list(ids)
     assert server.sent == list(ids)
 
 
-def test_a_refused_width_is_halved(caplog: pytest.LogCaptureFixture) -> None:
-    """It never grows again, and at one the searches are over, which is said once."""
+@in_virtual_time
+async def test_a_refused_width_is_halved(caplog: pytest.LogCaptureFixture) -> None:
+    """It never grows again while searches go on, and at one they are over, which is said once."""
     trust, widths = SearchTrust(), []
     for refused in (100, 60, 100, 25, 3, 2, 1):
         trust.narrow(refused)
         widths.append(trust.width)
     assert widths == [50, 30, 30, 12, 1, 1, 1]
     [warning] = warnings(caplog)
-    assert "refuses searches by customer id" in warning
+    assert warning.endswith("HelpCrunch refuses them")
 
 
-def test_trust_is_withdrawn_once(caplog: pytest.LogCaptureFixture) -> None:
+@in_virtual_time
+async def test_trust_is_withdrawn_once(caplog: pytest.LogCaptureFixture) -> None:
     """With the reason, and not again."""
-    trust = SearchTrust(2)
+    trust = proved(2).trust
     trust.withdraw("one was odd")
     trust.withdraw("one was odd again")
     trust.narrow(2)
-    assert trust.width == 1
-    assert warnings(caplog) == ["searches by customer id are not used from now on: one was odd"]
+    assert (trust.width, trust.widest, trust.is_proved) == (1, 1, False)
+    [warning] = warnings(caplog)
+    assert warning == (
+        "customers are fetched one by one from now on, not by searches for their ids: one was odd"
+    )
 
 
 @pytest.mark.parametrize("status", [400, 413, 414, 422])
@@ -169,8 +187,8 @@ async def test_a_search_that_is_no_use_is_replaced_by_single_requests(
     search: Search, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody loses an id by it, and the client does not search again."""
-    server, trust = Server(search), SearchTrust()
-    lookup = lookup_of(server, trust=trust)
+    server, memory = Server(search), proved()
+    lookup = lookup_of(server, memory=memory)
     assert await outcomes(lookup, 1, 2) == [1, 2]
     assert await outcomes(lookup, 4, 5) == [4, 5]
     assert server.sent == [[1, 2], 1, 2, 4, 5]
@@ -186,38 +204,42 @@ async def test_an_error_that_is_not_about_searching_is_the_callers(
     status: int, kind: type[HelpCrunchError]
 ) -> None:
     """Each id meets it, none is asked for again, and search is trusted as before."""
-    server, trust = Server(plain(status)), SearchTrust()
+    server, memory = Server(plain(status)), proved()
     options = CallOptions(RetryPolicy(attempts=1, wait_out_429=False), 30.0, None, None, "bulk")
-    assert await outcomes(lookup_of(server, trust=trust, options=options), 1, 2) == [kind, kind]
+    assert await outcomes(lookup_of(server, memory=memory, options=options), 1, 2) == [kind, kind]
     assert server.sent == [[1, 2]]
-    assert trust.width == 100
+    assert memory.trust.width == 100
 
 
 @in_virtual_time
 async def test_a_single_requests_error_is_the_callers() -> None:
     """It says nothing about searching."""
-    trust = SearchTrust()
+    memory = proved()
     server = Server()
-    assert await outcomes(lookup_of(server, trust=trust), 1000) == [NotFoundError]
-    assert trust.width == 100
+    assert await outcomes(lookup_of(server, memory=memory), 1000) == [NotFoundError]
+    assert memory.trust.width == 100
 
 
 @in_virtual_time
 async def test_what_a_search_lacks_is_asked_for_alone() -> None:
     """One that exists all the same may be new; a 404 of its own is the last word. Search stays trusted."""
-    server, trust = Server(lambda ids: rows(*(each for each in ids if each not in {2, 1001}))), SearchTrust()
-    assert await outcomes(lookup_of(server, trust=trust), 1, 2, 1001, 4) == [1, 2, NotFoundError, 4]
+    server, memory = Server(lambda ids: rows(*(each for each in ids if each not in {2, 1001}))), proved()
+    assert await outcomes(lookup_of(server, memory=memory), 1, 2, 1001, 4) == [1, 2, NotFoundError, 4]
     assert server.sent == [[1, 2, 1001, 4], 2, 1001]
-    assert trust.width == 100
+    assert memory.trust.width == 100
 
 
 @in_virtual_time
 async def test_a_404_for_a_search_means_that_none_was_found() -> None:
     """By one client's account; so each is asked for alone."""
-    server, trust = Server(plain(404)), SearchTrust()
-    assert await outcomes(lookup_of(server, trust=trust), 1000, 1001, 1) == [NotFoundError, NotFoundError, 1]
+    server, memory = Server(plain(404)), proved()
+    assert await outcomes(lookup_of(server, memory=memory), 1000, 1001, 1) == [
+        NotFoundError,
+        NotFoundError,
+        1,
+    ]
     assert server.sent == [[1000, 1001, 1], 1000, 1001, 1]
-    assert trust.width == 100
+    assert memory.trust.width == 100
 
 
 @in_virtual_time
@@ -225,14 +247,14 @@ async def test_a_search_that_lacks_two_customers_is_not_trusted_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Two of one answer are no accident; one of each of two answers may be."""
-    trust = SearchTrust()
-    lookup = lookup_of(Server(lambda ids: rows(*ids[1:])), trust=trust)
+    memory = proved()
+    lookup = lookup_of(Server(lambda ids: rows(*ids[1:])), memory=memory)
     assert await outcomes(lookup, 1, 2, 3) == [1, 2, 3]
     assert await outcomes(lookup, 4, 5, 6) == [4, 5, 6]
-    assert trust.width == 100
-    lookup = lookup_of(Server(lambda ids: rows(*ids[2:])), trust=trust)
+    assert memory.trust.width == 100
+    lookup = lookup_of(Server(lambda ids: rows(*ids[2:])), memory=memory)
     assert await outcomes(lookup, 1, 2, 3) == [1, 2, 3]
-    assert trust.width == 1
+    assert memory.trust.width == 1
     [warning] = warnings(caplog)
     assert warning.endswith("one did not find customers that exist")
 
@@ -243,10 +265,10 @@ async def test_a_search_that_brings_strangers_is_not_trusted_again(
     stranger: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What it brought of those who were asked for is taken, and the rest asked for alone."""
-    server, trust = Server(lambda _: rows(2, stranger, 3)), SearchTrust()
-    assert await outcomes(lookup_of(server, trust=trust), 1, 2, 3) == [1, 2, 3]
+    server, memory = Server(lambda _: rows(2, stranger, 3)), proved()
+    assert await outcomes(lookup_of(server, memory=memory), 1, 2, 3) == [1, 2, 3]
     assert server.sent == [[1, 2, 3], 1]
-    assert trust.width == 1
+    assert memory.trust.width == 1
     [warning] = warnings(caplog)
     assert warning.endswith("one brought customers that were not asked for")
 
@@ -254,10 +276,10 @@ async def test_a_search_that_brings_strangers_is_not_trusted_again(
 @in_virtual_time
 async def test_rows_that_are_no_objects_are_strangers() -> None:
     """They are nobody's."""
-    server, trust = Server(plain(200, b'{"data": [{"id": 1}, 2, null, {}]}')), SearchTrust()
-    assert await outcomes(lookup_of(server, trust=trust), 1, 2) == [1, 2]
+    server, memory = Server(plain(200, b'{"data": [{"id": 1}, 2, null, {}]}')), proved()
+    assert await outcomes(lookup_of(server, memory=memory), 1, 2) == [1, 2]
     assert server.sent == [[1, 2], 2]
-    assert trust.width == 1
+    assert memory.trust.width == 1
 
 
 @in_virtual_time
@@ -289,15 +311,30 @@ class Crowd:
 async def test_one_request_stands_in_line_for_a_caller_of_limited_patience(
     max_wait: float | None, deadline: float | None, waiting: int
 ) -> None:
-    """It would lose its ids behind its own siblings; whoever has time keeps a hundred in line."""
+    """A stream would lose its ids behind its own siblings; one that has time keeps a hundred in line."""
     crowd = Crowd()
     options = CallOptions(RetryPolicy(), 30.0, deadline, max_wait, "bulk")
     lookup = lookup_of(Server(), batch=False, options=options, limiter=crowd)
-    calls = [asyncio.ensure_future(lookup.get(each)) for each in range(1, 121)]
-    for _ in range(5):
-        await asyncio.sleep(0)
+    first = asyncio.ensure_future(anext(lookup.stream(range(1, 121), set())))
+    await settle()
     assert waiting == crowd.waiting
     assert not lookup.is_idle()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert lookup.is_idle()
+
+
+@pytest.mark.parametrize(("max_wait", "waiting"), [(None, 100), (5.0, 120)])
+@in_virtual_time
+async def test_each_single_request_is_judged_by_its_callers_max_wait(
+    max_wait: float | None, waiting: int
+) -> None:
+    """As many stand in line as there are such callers; of the others a hundred at most."""
+    crowd = Crowd()
+    lookup = lookup_of(Server(), batch=False, limiter=crowd)
+    calls = [asyncio.ensure_future(lookup.get(each, max_wait)) for each in range(1, 121)]
+    await settle()
+    assert waiting == crowd.waiting
     await lookup.close()
     await asyncio.gather(*calls, return_exceptions=True)
     assert lookup.is_idle()
@@ -306,10 +343,11 @@ async def test_one_request_stands_in_line_for_a_caller_of_limited_patience(
 @in_virtual_time
 async def test_a_caller_who_has_waited_long_enough_gets_a_rate_limit_error() -> None:
     """Of the one request that it asked for, which was never sent."""
-    lookup = lookup_of(Server(), limiter=Crowd())
+    lookup = lookup_of(Server(), limiter=Refusing())
     with pytest.raises(RateLimitError) as caught:
         await lookup.get(7, max_wait=0.01)
-    assert (caught.value.method, caught.value.path, caught.value.attempts) == ("GET", "/customers/7", 0)
+    assert str(caught.value) == ("GET /customers/7 not sent: the next slot is in 9.0 s, max_wait is 0.01 s")
+    assert (caught.value.attempts, caught.value.refused) == (0, True)
     assert caught.value.__context__ is None
     await lookup.close()
 
@@ -323,12 +361,12 @@ class Refusing(Crowd):
 
 @in_virtual_time
 async def test_a_line_that_is_too_long_is_told_each_caller() -> None:
-    """With the seconds after which to come again, and what would have been sent."""
-    for width, method in ((100, "POST"), (2, "POST"), (1, "GET")):
-        lookup = lookup_of(Server(), limiter=Refusing(), trust=SearchTrust(width))
+    """With the seconds after which to come again, and the customer that was asked for."""
+    for width in (100, 2, 1):
+        lookup = lookup_of(Server(), limiter=Refusing(), memory=proved(width))
         errors = await asyncio.gather(lookup.get(7), lookup.get(8), return_exceptions=True)
-        told = [(each.retry_after, each.method) for each in errors if isinstance(each, RateLimitError)]
-        assert told == [(9.0, method)] * 2
+        told = [(each.retry_after, each.path) for each in errors if isinstance(each, RateLimitError)]
+        assert told == [(9.0, "/customers/7"), (9.0, "/customers/8")]
 
 
 class Answers:
@@ -347,7 +385,7 @@ class Answers:
 
 
 async def settle() -> None:
-    for _ in range(5):
+    for _ in range(10):
         await asyncio.sleep(0)
 
 
@@ -355,7 +393,7 @@ async def settle() -> None:
 async def test_ids_are_pulled_as_results_are_consumed() -> None:
     """Never more in hand than there is room for; some at a time, so that they can share a request."""
     answers = Answers()
-    source = _Source(range(1, 12), answers.want, room=4, refill=2)
+    source = Source(range(1, 12), answers.want, room=4, refill=2)
     await settle()
     assert list(answers.promised) == [1, 2, 3, 4]
     answers.keep(2, 1, 3, 4)
@@ -374,7 +412,7 @@ async def test_ids_are_pulled_as_results_are_consumed() -> None:
 async def test_a_source_ends_after_the_last_answer() -> None:
     """Not with the last id, and not before an answer that is still to come."""
     answers = Answers()
-    source = _Source([1, 2], answers.want, room=4, refill=2)
+    source = Source([1, 2], answers.want, room=4, refill=2)
     await settle()
     answers.keep(2)
     assert await source.next() == Lookup(2, answers.promised[2].result(), None)
@@ -396,7 +434,7 @@ async def test_a_source_that_ends_while_nothing_is_asked_ends_the_wait() -> None
         await asyncio.sleep(60)
 
     answers = Answers()
-    source = _Source(slow(), answers.want, room=4, refill=2)
+    source = Source(slow(), answers.want, room=4, refill=2)
     await settle()
     answers.keep(1)
     assert await source.next() is not None
@@ -407,7 +445,7 @@ async def test_a_source_that_ends_while_nothing_is_asked_ends_the_wait() -> None
 async def test_an_id_that_comes_twice_is_wanted_once_and_answered_twice() -> None:
     """Unless its answer is there before it comes again."""
     answers = Answers()
-    source = _Source([1, 1, 2, 1], answers.want, room=3, refill=1)
+    source = Source([1, 1, 2, 1], answers.want, room=3, refill=1)
     await settle()
     assert list(answers.promised) == [1, 2]
     first = answers.promised[1]
@@ -425,7 +463,7 @@ async def test_an_id_that_comes_twice_is_wanted_once_and_answered_twice() -> Non
 async def test_errors_of_ids_are_results_and_those_of_the_work_are_raised() -> None:
     """A 404 is an answer; a bug in between is nobody's answer."""
     answers = Answers()
-    source = _Source([1, 2], answers.want, room=3, refill=1)
+    source = Source([1, 2], answers.want, room=3, refill=1)
     await settle()
     missing = NotFoundError("no", 404, None, (), "GET", "/customers/1", 1)
     answers.promised[1].set_exception(missing)
@@ -450,7 +488,7 @@ async def test_a_sources_own_error_comes_after_all_answers() -> None:
 
     for ids, kind in ((broken(), OSError), (odd(), ValueError)):
         answers = Answers()
-        source = _Source(ids, answers.want, room=3, refill=1)
+        source = Source(ids, answers.want, room=3, refill=1)
         await settle()
         answers.keep(1)
         lookup = await source.next()
@@ -471,7 +509,7 @@ async def test_closing_a_source_ends_its_pulling() -> None:
             pulled.append(0)
             yield len(pulled)
 
-    source = _Source(endless(), Answers().want, room=1_000_000, refill=1)
+    source = Source(endless(), Answers().want, room=1_000_000, refill=1)
     await settle()
     await source.close()
     assert len(asyncio.all_tasks()) == 1

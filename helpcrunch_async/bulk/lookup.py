@@ -213,9 +213,7 @@ class CustomerLookup:
         The rows that hold most are tried first, and those that were written a moment ago last.
         """
         is_recent = self._memory.writes.is_recent
-        candidates = sorted(
-            (each for each in found if not is_recent(each)), key=lambda each: -_size(rows[each])
-        )
+        candidates = sorted(found, key=lambda each: (is_recent(each), -_size(rows[each])))
         for customer_id in candidates[:_ROWS_TRIED]:
             try:
                 problem = await self._compare(customer_id, rows[customer_id])

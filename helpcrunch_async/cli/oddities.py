@@ -28,6 +28,8 @@ class Oddity(StrEnum):
     SEARCH_ALL = "search-all"
     SEARCH_HALF = "search-half"
     SEARCH_REVERSED = "search-reversed"
+    SEARCH_LATE = "search-late"
+    SEARCH_REDUCED = "search-reduced"
 
 
 ODDITIES: Final[dict[Oddity, str]] = {
@@ -45,6 +47,8 @@ ODDITIES: Final[dict[Oddity, str]] = {
     Oddity.SEARCH_ALL: "a search for customers ignores its filter",
     Oddity.SEARCH_HALF: "a search for customers leaves out every other row",
     Oddity.SEARCH_REVERSED: "a search for customers gives its rows in the opposite order",
+    Oddity.SEARCH_LATE: "a search for customers shows changes half a minute late",
+    Oddity.SEARCH_REDUCED: "a search for customers leaves out the devices, and the colors of tags",
 }
 ODDITIES_HELP: Final = "Oddities: " + "; ".join(f"`{name}`: {text}" for name, text in ODDITIES.items()) + "."
 _TOTALS: Final = (Oddity.NO_TOTAL, Oddity.ZERO_TOTAL, Oddity.HIGH_TOTAL)
@@ -63,6 +67,8 @@ _OF_SEARCH: Final[dict[Oddity, dict[str, Any]]] = {
     Oddity.SEARCH_ALL: {"ignores_filter": True},
     Oddity.SEARCH_HALF: {"answers_half": True},
     Oddity.SEARCH_REVERSED: {"reverses": True},
+    Oddity.SEARCH_LATE: {"lag": 30.0},
+    Oddity.SEARCH_REDUCED: {"missing_keys": ("device", "tags.color")},
 }
 
 

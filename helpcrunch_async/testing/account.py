@@ -36,3 +36,5 @@ class Account:
     events: Shelf = attrs.field(factory=lambda: Shelf("Event", first_id=_FIRST_EVENT))
     announce: Callable[[str, Row], None] = _tell_nobody
     """Called with the name and the `eventData` of every webhook that is due."""
+    searches: int = 0
+    """For customers, since `search` was set."""

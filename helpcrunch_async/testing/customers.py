@@ -5,7 +5,8 @@ The **new** one has numeric strings, `customData` as an object, and `createdFrom
 Inside, timestamps are integers (or None), `customData` is an object (or None), and every field is present.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from helpcrunch_async.testing.answers import NotFoundError, Spelling, encode
@@ -22,6 +23,7 @@ _FIRST_ID: Final = 9_000_001
 """Above the documented customer, and far from the small numbers that tests fill in by hand."""
 
 NO_PLACE: Final[Mapping[str, None]] = {"regionCode": None, "countryCode": None, "city": None}
+_CHANGES_KEPT: Final = 12
 _MOMENTS = ("firstSeen", "lastSeen")
 _NEW_ONLY = ("createdFrom", "integrationId")
 
@@ -93,9 +95,16 @@ def _read_custom_data(custom_data: object) -> CustomerRow | None:
 class CustomerBook:
     """All customers of one account, with the bytes of each rendered once."""
 
-    def __init__(self, customers: Iterable[Mapping[str, Any]], spelling: Spelling) -> None:
+    def __init__(
+        self,
+        customers: Iterable[Mapping[str, Any]],
+        spelling: Spelling,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.spelling: Spelling = spelling
+        self._wall_clock = wall_clock
         self._rows: dict[int, CustomerRow] = {}
+        self._replaced: dict[int, list[tuple[float, CustomerRow | None]]] = {}  # when, and what
         self._rendered: dict[int, bytes] = {}
         self._sorted: dict[str | None, list[int]] = {}
         self._ids = Ids("Customer", _FIRST_ID)
@@ -104,6 +113,7 @@ class CustomerBook:
             if customer.get("id") in self._rows:
                 raise ValueError(f"two customers with the id {customer['id']}")
             self.put(customer)
+        self._replaced.clear()  # these were always there
 
     def __contains__(self, customer_id: object) -> bool:
         return isinstance(customer_id, int) and customer_id in self._rows
@@ -127,6 +137,7 @@ class CustomerBook:
         """
         row = read_customer(customer)
         customer_id = row["id"] = self._ids.of(row)
+        self._remember(customer_id)
         for tag in row["tags"] or ():
             tag["color"] = tag.get("color") or self.color_of_tag(tag["name"], None)
             self._tag_colors.setdefault(tag["name"], tag["color"])
@@ -154,6 +165,18 @@ class CustomerBook:
             body = encode(write_customer(self[customer_id], self.spelling))
             self._rendered[customer_id] = body
         return body
+
+    def rendered_at(self, customer_id: int, at: float) -> bytes | None:
+        """The customer as it was at a moment, a dozen changes back at most; None before it was there."""
+        for when, before in self._replaced.get(customer_id, ()):
+            if at < when:
+                return None if before is None else encode(write_customer(before, self.spelling))
+        return self.rendered(customer_id)
+
+    def _remember(self, customer_id: int) -> None:
+        replaced = self._replaced.setdefault(customer_id, [])
+        replaced.append((self._wall_clock(), self._rows.get(customer_id)))
+        del replaced[:-_CHANGES_KEPT]
 
     def in_order(self, field: str | None, *, descending: bool) -> Sequence[int]:
         """All ids, by a timestamp (without one is earliest) and then by id; None: by id alone."""

@@ -1,10 +1,12 @@
 """What `POST /customers/search` finds, and the ways it may misbehave."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import attrs
 
-from helpcrunch_async.testing.answers import InvalidRequestError, Problem
+from helpcrunch_async.testing.answers import InvalidRequestError, Problem, encode
 from helpcrunch_async.testing.customers import CustomerBook
 from helpcrunch_async.testing.grammar import (
     DATE,
@@ -41,6 +43,12 @@ class SearchBehaviour:
     """The rows of a page come in the opposite order."""
     stale_ids: Collection[int] = ()
     """Customers that the search does not know (yet), though `GET /customers/{id}` does."""
+    lag: float = 0.0
+    """Seconds, by the server's `wall_clock`, after which rows show a change, and new customers come."""
+    missing_keys: Collection[str] = ()
+    """What rows lack: "device", "location.city", or "tags.color" of every tag."""
+    heals_after: int | None = None
+    """After so many searches since this was set, rows neither lag nor lack anything; None is never."""
 
 
 def _place(name: str) -> SearchField:
@@ -105,6 +113,24 @@ def search_customers(
     if behaviour.reverses:
         page = page[::-1]
     return page, len(found)
+
+
+def without_keys(row: bytes, missing_keys: Collection[str]) -> bytes:
+    """Return a row without some of its keys."""
+    if not missing_keys:
+        return row
+    customer = json.loads(row)
+    for path in missing_keys:
+        _leave_out(customer, path.split("."))
+    return encode(customer)
+
+
+def _leave_out(row: Any, path: list[str]) -> None:
+    for each in row if isinstance(row, list) else [row]:
+        if isinstance(each, dict) and len(path) == 1:
+            each.pop(path[0], None)
+        elif isinstance(each, dict):
+            _leave_out(each.get(path[0]), path[1:])
 
 
 def _found(book: CustomerBook, search: Search) -> Sequence[int]:

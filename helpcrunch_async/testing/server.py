@@ -107,7 +107,7 @@ class FakeHelpCrunch(Contents):
         super().__init__(
             Account(
                 spelling,
-                CustomerBook(rows, spelling),
+                CustomerBook(rows, spelling, wall_clock),
                 search or SearchBehaviour(),
                 behaviour or Behaviour(),
                 wall_clock,
@@ -155,7 +155,7 @@ class FakeHelpCrunch(Contents):
 
     @search.setter
     def search(self, behaviour: SearchBehaviour) -> None:
-        self._account.search = behaviour
+        self._account.search, self._account.searches = behaviour, 0
 
     @property
     def behaviour(self) -> Behaviour:

@@ -7,6 +7,8 @@ anything in it is wrong.
 
 from collections.abc import Mapping
 
+import attrs
+
 from helpcrunch_async.testing import changes
 from helpcrunch_async.testing.account import Account
 from helpcrunch_async.testing.answers import Answer, InvalidRequestError, NotFoundError, Problem, RefusedError
@@ -16,7 +18,7 @@ from helpcrunch_async.testing.fields import Fields, a_number, read_fields, read_
 from helpcrunch_async.testing.paging import read_paging
 from helpcrunch_async.testing.rendering import done, one, page
 from helpcrunch_async.testing.routing import Call, Endpoint
-from helpcrunch_async.testing.search import CUSTOMER_SORTS, search_customers
+from helpcrunch_async.testing.search import CUSTOMER_SORTS, search_customers, without_keys
 
 _BATCH_LIMIT = 10
 
@@ -40,10 +42,15 @@ def list_customers(account: Account, call: Call) -> Answer:
 
 def search(account: Account, call: Call) -> Answer:
     """`POST /customers/search`: shaped like the listing; nothing found is an empty list."""
-    ids, total = search_customers(
-        account.customers, call.body, account.search, strict=account.behaviour.strict_types
-    )
-    return page(account, call, map(account.customers.rendered, ids), total)
+    behaviour, book = account.search, account.customers
+    if behaviour.heals_after is not None and account.searches >= behaviour.heals_after:
+        behaviour = attrs.evolve(behaviour, lag=0.0, missing_keys=())
+    ids, total = search_customers(book, call.body, behaviour, strict=account.behaviour.strict_types)
+    account.searches += 1
+    at = account.wall_clock() - behaviour.lag
+    rows = [book.rendered(each) if behaviour.lag <= 0 else book.rendered_at(each, at) for each in ids]
+    known = (without_keys(row, behaviour.missing_keys) for row in rows if row is not None)
+    return page(account, call, known, total)
 
 
 def create_customer(account: Account, call: Call) -> Answer:

@@ -1,23 +1,23 @@
-"""Folding: who shares a turn, who goes alone, and that everybody is answered, whatever happens."""
+"""Coalescing: who shares a turn, who goes alone, and that every caller is answered, whatever happens."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from math import inf
 from typing import Any, ParamSpec
 
 import pytest
 from virtually import in_virtual_time
 
-from helpcrunch_async.errors import ClientClosedError
-from helpcrunch_async.folding import Batch, Folder, Wanted
-from helpcrunch_async.rate_limit import TurnRefusedError
+from helpcrunch_async.bulk.coalescer import Batch, Coalescer, PendingId, Rules
+from helpcrunch_async.errors import ClientClosedError, RateLimitError
 
 P = ParamSpec("P")
 WIRES: list["Wire"] = []
 
 
-def folding(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a test of a coroutine function, after which every folder that is still at work is closed."""
+def coalescing(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test of a coroutine function, after which every coalescer that is still at work is closed."""
 
     @in_virtual_time
     @wraps(test)
@@ -26,7 +26,8 @@ def folding(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
             await test(*arguments, **options)
         finally:
             while WIRES:
-                await WIRES.pop().folder.close()
+                for coalescer in WIRES.pop().siblings.values():
+                    await coalescer.close()
 
     return run
 
@@ -41,15 +42,39 @@ class Wire:
         self.asked: list[list[int]] = []
         self.batches: list[Batch[str]] = []
         self.answer: Callable[[Batch[str]], None] = self.answer_all
-        self.folder: Folder[str] = Folder(self.ask, lambda: self.width, most)
+        self.most_shared: float = inf
+        self.single: set[int] = set()  # ids that may not share a request
+        self.max_waits: list[float | None] = []  # of the requests that came into line
+        self.callbacks: list[Callable[[], None]] = []
+        self.siblings: dict[float | None, Coalescer[str]] = {}
+        self.rules = Rules(
+            lambda: self.width, self.most_searches, lambda each: each in self.single, self.explain
+        )
+        self.coalescer = self.sibling(None, most)
         self._turns = asyncio.Semaphore(0)
         self._answers = asyncio.Semaphore(0)
         self._refused: Exception | None = None
         WIRES.append(self)
 
+    def sibling(self, max_wait: float | None, most: float = inf) -> Coalescer[str]:
+        """Add a coalescer that shares its requests with the others of this wire."""
+        coalescer = Coalescer(self.ask, self.rules, most=most, max_wait=max_wait, siblings=self.siblings)
+        self.siblings[max_wait] = coalescer
+        return coalescer
+
+    def most_searches(self, call_back: Callable[[], None]) -> float:
+        self.callbacks.append(call_back)
+        return self.most_shared
+
+    @staticmethod
+    def explain(wanted_id: int, failure: Exception, max_wait: float | None) -> Exception:
+        failure.add_note(f"{wanted_id} within {max_wait}")
+        return failure
+
     async def ask(self, batch: Batch[str], take: Callable[[], None]) -> None:
         self.in_line += 1
         self.came += 1
+        self.max_waits.append(batch.max_wait)
         try:
             await self._turns.acquire()
         finally:
@@ -57,15 +82,15 @@ class Wire:
         if self._refused is not None:
             raise self._refused
         take()
-        self.asked.append([wanted.id for wanted in batch.wanted])
+        self.asked.append(batch.ids())
         self.batches.append(batch)
         await self._answers.acquire()
         self.answer(batch)
 
     @staticmethod
     def answer_all(batch: Batch[str]) -> None:
-        for wanted in batch.wanted:
-            wanted.answer(f"customer {wanted.id}")
+        for pending in batch.pending:
+            pending.answer(f"customer {pending.id}")
 
     async def let_through(self, requests: int = 1) -> None:
         """Give turns."""
@@ -87,9 +112,13 @@ class Wire:
 
     async def want(self, *ids: int) -> list["asyncio.Future[str]"]:
         """Want ids, and let the requests for them come into line."""
-        callers = [self.folder.want(each) for each in ids]
+        callers = [self.coalescer.want(each) for each in ids]
         await settle()
         return callers
+
+
+def refused(next_slot: float | None) -> RateLimitError:
+    return RateLimitError("no", 429, None, (), "GET", "/", 0, next_slot, refused=True)
 
 
 async def settle() -> None:
@@ -98,7 +127,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-@folding
+@coalescing
 async def test_ids_that_come_together_share_a_turn_up_to_the_width() -> None:
     """Five ids, three to a request, are two requests; each caller gets what is its own."""
     wire = Wire()
@@ -110,7 +139,7 @@ async def test_ids_that_come_together_share_a_turn_up_to_the_width() -> None:
     assert [caller.result() for caller in callers] == [f"customer {each}" for each in range(1, 6)]
 
 
-@folding
+@coalescing
 async def test_a_request_is_filled_when_its_turn_comes() -> None:
     """Who comes while it stands in line goes along, and it keeps its place there."""
     wire = Wire()
@@ -123,7 +152,7 @@ async def test_a_request_is_filled_when_its_turn_comes() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 4])
-@folding
+@coalescing
 async def test_no_more_requests_stand_in_line_than_may(most: int) -> None:
     """When one is through, the next takes its place, for as long as ids wait."""
     wire = Wire(width=1, most=most)
@@ -136,7 +165,7 @@ async def test_no_more_requests_stand_in_line_than_may(most: int) -> None:
     assert wire.asked == [[each] for each in range(6)]
 
 
-@folding
+@coalescing
 async def test_those_who_want_the_same_share_the_answer() -> None:
     """While it waits; once it is on the wire it is asked for anew, as it may have changed."""
     wire = Wire()
@@ -151,32 +180,32 @@ async def test_those_who_want_the_same_share_the_answer() -> None:
     assert late[0].result() == "customer 1"
 
 
-@folding
+@coalescing
 async def test_is_idle_while_nothing_is_wanted() -> None:
     """Neither in line, nor alone, nor on the wire."""
     wire = Wire()
-    assert wire.folder.is_idle()
-    caller = asyncio.ensure_future(wire.folder.get(1))
+    assert wire.coalescer.is_idle()
+    caller = asyncio.ensure_future(wire.coalescer.get(1))
     await asyncio.sleep(0)
-    assert not wire.folder.is_idle(), "wanted, and nobody in line yet"
+    assert not wire.coalescer.is_idle(), "wanted, and nobody in line yet"
     await settle()
-    assert not wire.folder.is_idle()
+    assert not wire.coalescer.is_idle()
     await wire.let_through()
-    assert not wire.folder.is_idle()
+    assert not wire.coalescer.is_idle()
     await wire.deliver()
     assert await caller == "customer 1"
-    assert wire.folder.is_idle()
+    assert wire.coalescer.is_idle()
 
 
-@folding
+@coalescing
 async def test_an_id_that_goes_alone_is_not_idle() -> None:
     """From the moment in which it is handed back."""
     wire = Wire()
     idle = []
 
     def hand_back(batch: Batch[str]) -> None:
-        wire.folder.ask_alone(batch.wanted[0], batch)
-        asyncio.get_running_loop().call_soon(lambda: idle.append(wire.folder.is_idle()))
+        batch.pending[0].ask_alone(batch)
+        asyncio.get_running_loop().call_soon(lambda: idle.append(wire.coalescer.is_idle()))
 
     wire.answer = hand_back
     await wire.want(1)
@@ -185,15 +214,15 @@ async def test_an_id_that_goes_alone_is_not_idle() -> None:
     assert idle == [False]
 
 
-@folding
+@coalescing
 async def test_an_error_reaches_each_caller_as_its_own() -> None:
     """With its notes, which each may add to."""
     error = ValueError("what")
     error.add_note("why")
 
     def fail(batch: Batch[str]) -> None:
-        for wanted in batch.wanted:
-            wanted.fail(error)
+        for pending in batch.pending:
+            pending.fail(error)
 
     wire = Wire()
     wire.answer = fail
@@ -207,7 +236,7 @@ async def test_an_error_reaches_each_caller_as_its_own() -> None:
     assert [each.__notes__ for each in errors if each is not None] == [["why"]] * 3
 
 
-@folding
+@coalescing
 async def test_an_error_that_cannot_be_copied_is_shared() -> None:
     """Better that than nobody hearing of it."""
 
@@ -222,10 +251,10 @@ async def test_an_error_that_cannot_be_copied_is_shared() -> None:
     assert [caller.exception() for caller in callers] == [error, error]
 
 
-@folding
+@coalescing
 async def test_callers_that_have_gone_are_not_answered() -> None:
     """Neither an answer nor an error finds them, nor does it stop short of the others."""
-    for answer in (Wire.answer_all, lambda batch: batch.wanted[0].fail(ValueError("what"))):
+    for answer in (Wire.answer_all, lambda batch: batch.pending[0].fail(ValueError("what"))):
         wire = Wire()
         wire.answer = answer
         gone, there = await wire.want(1, 1)
@@ -238,7 +267,7 @@ async def test_callers_that_have_gone_are_not_answered() -> None:
         there.exception()
 
 
-@folding
+@coalescing
 async def test_nothing_is_asked_for_nobody() -> None:
     """A turn that nobody needs any more is not used, and those who left take no room from the others."""
     wire = Wire(width=2)
@@ -252,11 +281,11 @@ async def test_nothing_is_asked_for_nobody() -> None:
     assert wire.asked == [[2, 3], [4]]
 
 
-@folding
+@coalescing
 async def test_who_is_cancelled_in_line_leaves_it() -> None:
     """And so does the request that nobody needs then."""
     wire = Wire(width=1)
-    one, two = (asyncio.ensure_future(wire.folder.get(each)) for each in (1, 2))
+    one, two = (asyncio.ensure_future(wire.coalescer.get(each)) for each in (1, 2))
     await settle()
     assert wire.in_line == 2
     one.cancel()
@@ -267,14 +296,14 @@ async def test_who_is_cancelled_in_line_leaves_it() -> None:
     assert wire.asked == [[2]]
     assert await two == "customer 2"
     assert one.cancelled()
-    assert wire.folder.is_idle()
+    assert wire.coalescer.is_idle()
 
 
-@folding
+@coalescing
 async def test_a_request_goes_on_while_anybody_needs_it() -> None:
     """Others who want the same or another of its ids; when the last has gone, it is cancelled."""
     wire = Wire()
-    callers = [asyncio.ensure_future(wire.folder.get(each)) for each in (1, 1, 2)]
+    callers = [asyncio.ensure_future(wire.coalescer.get(each)) for each in (1, 1, 2)]
     await settle()
     await wire.let_through()
     for left, caller in zip((2, 1, 0), callers, strict=True):
@@ -284,42 +313,188 @@ async def test_a_request_goes_on_while_anybody_needs_it() -> None:
         caller.cancel()
         await settle()
         assert task.done() == (left == 0)
-    assert wire.folder.is_idle()
+    assert wire.coalescer.is_idle()
 
 
-@folding
-async def test_who_has_waited_long_enough_is_told() -> None:
-    """In line, that is: once its request is sent, its patience is not asked for any more."""
+@coalescing
+async def test_a_callers_max_wait_is_judged_with_its_request() -> None:
+    """The limiter judges it before the request queues; a refusal names the id and the caller's max_wait."""
     wire = Wire()
-    impatient, patient = wire.folder.get(1, max_wait=0.01), wire.folder.get(1, max_wait=60.0)
-    callers = [asyncio.ensure_future(impatient), asyncio.ensure_future(patient)]
-    await asyncio.sleep(0.02)
-    with pytest.raises(TurnRefusedError):
-        callers[0].result()
-    await wire.let_through()
-    await wire.deliver()
-    assert callers[1].result() == "customer 1"
+    coalescer = wire.sibling(5.0)
+    callers = [coalescer.want(each) for each in (1, 2)]
+    await settle()
+    assert wire.max_waits == [5.0]
+    await wire.refuse(refused(9.0))
+    errors = [caller.exception() for caller in callers]
+    assert [each.__notes__ for each in errors if each] == [["1 within 5.0"], ["1 within 5.0", "2 within 5.0"]]
+    assert coalescer.is_idle()
 
-    sent = asyncio.ensure_future(wire.folder.get(2, max_wait=0.01))
+
+@coalescing
+async def test_a_request_waits_no_longer_than_the_first_caller_that_it_is_for() -> None:
+    """One that has waited for three of its five seconds has two left, and never less than none."""
+    wire = Wire(width=1)
+    coalescer = wire.sibling(5.0, most=1)
+    coalescer.want(1)
+    await settle()
+    coalescer.want(2)
+    await asyncio.sleep(3)
+    await wire.let_through()
+    coalescer.want(3)
+    await asyncio.sleep(6)
+    await wire.let_through()
+    assert wire.max_waits == [5.0, 2.0, 0.0]
+
+
+@coalescing
+async def test_a_refusal_strikes_the_ids_that_no_other_request_serves() -> None:
+    """The first requests in line keep what they are for."""
+    wire = Wire(width=2, most=9)
+    callers = await wire.want(1, 2, 3, 4, 5)
+    await wire.refuse(refused(9.0))
+    assert [caller.done() for caller in callers] == [False, False, False, False, True]
+    await wire.let_through(2)
+    assert wire.asked == [[1, 2], [3, 4]]
+
+
+@coalescing
+async def test_a_caller_that_came_later_than_a_refused_request_is_judged_anew() -> None:
+    """If it could still have its turn in time; one that could not is refused, too."""
+    for next_slot, left in ((1.9, [2]), (2.1, [])):
+        wire = Wire(width=9)
+        coalescer = wire.sibling(5.0)
+        early = coalescer.want(1)
+        await asyncio.sleep(3)
+        late = coalescer.want(2)
+        await asyncio.sleep(3)
+        await wire.refuse(refused(next_slot))
+        assert isinstance(early.exception(), RateLimitError)
+        assert late.done() == (not left)
+        await wire.let_through()
+        assert wire.asked == ([left] if left else [])
+
+
+@coalescing
+async def test_a_caller_whose_id_is_on_the_wire_is_never_refused() -> None:
+    """However long the answer takes, and whoever else wanted the id before it was handed back."""
+    wire = Wire(width=2, most=1)
+    coalescer = wire.sibling(1.0)
+    early = coalescer.want(1)
     await settle()
     await wire.let_through()
-    await asyncio.sleep(0.02)
-    assert not sent.done()
+    late = coalescer.want(1)
+    wire.answer = lambda batch: batch.pending[0].ask_again()
     await wire.deliver()
-    assert sent.result() == "customer 2"
+    await wire.let_through()
+    await asyncio.sleep(60)
+    wire.answer = wire.answer_all
+    await wire.deliver()
+    assert (early.result(), late.result()) == ("customer 1", "customer 1")
+    assert wire.asked == [[1], [1]]
 
 
-@folding
+@coalescing
+async def test_a_caller_that_was_merged_and_leaves_is_asked_for_no_more() -> None:
+    """A request whose last caller has gone is cancelled, wherever its callers came from."""
+    wire = Wire(width=2, most=1)
+    early = asyncio.ensure_future(wire.coalescer.get(1))
+    await settle()
+    await wire.let_through()
+    late = asyncio.ensure_future(wire.coalescer.get(1))
+    await asyncio.sleep(0)
+    wire.answer = lambda batch: batch.pending[0].ask_again()
+    await wire.deliver()
+    await wire.let_through()
+    task = wire.batches[-1].task
+    assert task is not None
+    for caller in (late, early):
+        assert not task.done()
+        caller.cancel()
+        await settle()
+    assert task.done()
+    assert wire.coalescer.is_idle()
+
+
+@coalescing
+async def test_callers_of_different_patience_share_whichever_request_goes_first() -> None:
+    """Each kind has its own request in line; the one that is not needed any more leaves it."""
+    wire = Wire(width=4)
+    hurried = wire.sibling(5.0)
+    callers = await wire.want(1, 2)
+    callers += [hurried.want(each) for each in (2, 3, 4)]
+    await settle()
+    assert sorted(wire.max_waits, key=str) == [5.0, None]
+    await wire.let_through()
+    assert wire.asked == [[1, 2, 3]], "an id that both want counts twice, and stands there once"
+    assert wire.in_line == 1
+    await wire.let_through()
+    assert wire.asked == [[1, 2, 3], [4]]
+    await wire.deliver(2)
+    assert [caller.result() for caller in callers] == [f"customer {each}" for each in (1, 2, 2, 3, 4)]
+
+
+@coalescing
+async def test_an_id_goes_back_to_where_it_waited() -> None:
+    """A patient caller does not get the patience of the request that took it along."""
+    wire = Wire(width=4)
+    hurried = wire.sibling(5.0)
+    hurried.want(1)
+    await settle()
+    await wire.want(2)
+    wire.answer = lambda batch: batch.pending[1].ask_alone()
+    await wire.let_through()
+    assert wire.asked == [[1, 2]]
+    await wire.deliver()
+    assert wire.max_waits == [5.0, None, None]
+    assert hurried.is_idle()
+    assert not wire.coalescer.is_idle()
+
+
+@coalescing
+async def test_an_id_that_may_not_share_a_request_goes_alone() -> None:
+    """The others go together; the turn is not lost where there are none."""
+    wire = Wire(width=4)
+    wire.single = {2, 3}
+    await wire.want(1, 2, 3, 4)
+    await wire.let_through(3)
+    assert wire.asked == [[1, 4], [2], [3]]
+    wire.single = {5, 6}
+    await wire.want(5, 6)
+    await wire.let_through(2)
+    assert wire.asked[3:] == [[5], [6]]
+
+
+@coalescing
+async def test_shared_requests_wait_until_there_may_be_some() -> None:
+    """One at most, or none: then it is called back. A lone call does not wait for that."""
+    wire = Wire(width=2, most=9)
+    wire.most_shared = 1
+    await wire.want(1, 2, 3, 4)
+    assert wire.in_line == 1
+    wire.most_shared = 0
+    await wire.want(5)
+    assert wire.in_line == 0
+    wire.most_shared = inf
+    wire.callbacks[-1]()
+    await settle()
+    assert wire.in_line == 3
+    await wire.let_through(3)
+    wire.most_shared = 0
+    await wire.want(6)
+    assert wire.in_line == 1
+
+
+@coalescing
 async def test_an_id_that_an_answer_lacked_goes_alone_and_first() -> None:
     """Those who are still in line wait for it; who wants it meanwhile joins the others."""
     wire = Wire(most=1)
 
     def lack_two(batch: Batch[str]) -> None:
-        for wanted in batch.wanted:
-            if wanted.id == 2:
-                wire.folder.ask_alone(wanted, batch)
+        for pending in batch.pending:
+            if pending.id == 2:
+                pending.ask_alone(batch)
             else:
-                wanted.answer(f"customer {wanted.id}")
+                pending.answer(f"customer {pending.id}")
 
     wire.answer = lack_two
     callers = await wire.want(1, 2, 3, 4, 5)
@@ -329,21 +504,21 @@ async def test_an_id_that_an_answer_lacked_goes_alone_and_first() -> None:
     late = await wire.want(2)
     await wire.let_through(2)
     assert wire.asked == [[1, 2, 3], [2], [4, 5, 2]]
-    assert wire.batches[1].wanted[0].missed_by is wire.batches[0]
+    assert wire.batches[1].pending[0].missed_by is wire.batches[0]
     await wire.deliver(2)
     assert [caller.result() for caller in callers + late] == [
         f"customer {each}" for each in (1, 2, 3, 4, 5, 2)
     ]
 
 
-@folding
+@coalescing
 async def test_ids_alone_need_a_request_each() -> None:
     """However many would fit into one."""
     wire = Wire(most=9)
 
     def lack_all(batch: Batch[str]) -> None:
-        for wanted in batch.wanted:
-            wire.folder.ask_alone(wanted, batch)
+        for pending in batch.pending:
+            pending.ask_alone(batch)
 
     wire.answer = lack_all
     await wire.want(1, 2, 3)
@@ -355,7 +530,7 @@ async def test_ids_alone_need_a_request_each() -> None:
     assert wire.asked[1:] == [[1], [2], [3], [4, 5]]
 
 
-@folding
+@coalescing
 async def test_a_batch_that_is_handed_back_is_asked_again_before_the_others() -> None:
     """In its old order, and in smaller requests where the width has shrunk."""
     wire = Wire(width=3, most=1)
@@ -364,8 +539,8 @@ async def test_a_batch_that_is_handed_back_is_asked_again_before_the_others() ->
 
     def narrow(batch: Batch[str]) -> None:
         wire.width = 2
-        for wanted in reversed(batch.wanted):
-            wire.folder.ask_again(wanted)
+        for pending in reversed(batch.pending):
+            pending.ask_again()
 
     wire.answer = narrow
     await wire.deliver()
@@ -376,14 +551,14 @@ async def test_a_batch_that_is_handed_back_is_asked_again_before_the_others() ->
     assert [caller.result() for caller in callers] == [f"customer {each}" for each in (1, 2, 3, 4)]
 
 
-@folding
+@coalescing
 async def test_an_id_that_comes_back_meets_those_who_wanted_it_meanwhile() -> None:
     """One answer is for all of them."""
     wire = Wire(width=1, most=1)
     early = await wire.want(1)
     await wire.let_through()
     late = await wire.want(2, 1)
-    wire.answer = lambda batch: wire.folder.ask_again(batch.wanted[0])
+    wire.answer = lambda batch: batch.pending[0].ask_again()
     await wire.deliver()
     wire.answer = wire.answer_all
     await wire.let_through(2)
@@ -392,7 +567,7 @@ async def test_an_id_that_comes_back_meets_those_who_wanted_it_meanwhile() -> No
     assert [caller.result() for caller in early + late] == ["customer 1", "customer 2", "customer 1"]
 
 
-@folding
+@coalescing
 async def test_what_nobody_wants_any_more_is_not_taken_back() -> None:
     """No request is sent for it."""
     wire = Wire()
@@ -400,31 +575,31 @@ async def test_what_nobody_wants_any_more_is_not_taken_back() -> None:
     await wire.let_through()
 
     def answer_and_hand_back(batch: Batch[str]) -> None:
-        for wanted in batch.wanted:
-            wanted.answer("here")
-            wire.folder.ask_again(wanted)
+        for pending in batch.pending:
+            pending.answer("here")
+            pending.ask_again()
 
     wire.answer = answer_and_hand_back
     await wire.deliver()
     assert [caller.result() for caller in callers] == ["here", "here"]
     assert wire.in_line == 0
-    assert wire.folder.is_idle()
+    assert wire.coalescer.is_idle()
 
 
-@folding
+@coalescing
 async def test_who_leaves_after_its_id_was_handed_back_is_not_asked_for() -> None:
     """Neither alone nor with the others."""
     for again in (True, False):
         wire = Wire()
-        caller = asyncio.ensure_future(wire.folder.get(1))
+        caller = asyncio.ensure_future(wire.coalescer.get(1))
         await settle()
         await wire.let_through()
 
-        def hand_back(batch: Batch[str], wire: Wire = wire, again: bool = again) -> None:  # noqa: FBT001 - bound here
+        def hand_back(batch: Batch[str], again: bool = again) -> None:  # noqa: FBT001 - bound here
             if again:
-                wire.folder.ask_again(batch.wanted[0])
+                batch.pending[0].ask_again()
             else:
-                wire.folder.ask_alone(batch.wanted[0], batch)
+                batch.pending[0].ask_alone(batch)
 
         wire.answer = hand_back
         await wire.deliver()
@@ -432,10 +607,10 @@ async def test_who_leaves_after_its_id_was_handed_back_is_not_asked_for() -> Non
         caller.cancel()
         await settle()
         assert wire.in_line == 0
-        assert wire.folder.is_idle()
+        assert wire.coalescer.is_idle()
 
 
-@folding
+@coalescing
 async def test_requests_that_are_not_needed_any_more_leave_the_line() -> None:
     """As when the width grows, or others have left; those that stay are the first that came."""
     wire = Wire(width=1, most=9)
@@ -448,15 +623,15 @@ async def test_requests_that_are_not_needed_any_more_leave_the_line() -> None:
     assert wire.asked == [[1, 2], [3, 4], [5]]
 
 
-@folding
+@coalescing
 async def test_a_request_that_is_refused_in_line_takes_its_share_along() -> None:
     """As many ids as it would have asked for hear of it; the others wait for the next one."""
     wire = Wire(most=1)
     callers = await wire.want(1, 2, 3, 4)
-    await wire.refuse(TurnRefusedError(7.0))
+    await wire.refuse(refused(7.0))
     assert [caller.done() for caller in callers] == [True, True, True, False]
     error = callers[0].exception()
-    assert isinstance(error, TurnRefusedError)
+    assert isinstance(error, RateLimitError)
     assert error.retry_after == 7.0
     await wire.let_through()
     await wire.deliver()
@@ -464,7 +639,7 @@ async def test_a_request_that_is_refused_in_line_takes_its_share_along() -> None
     assert wire.asked == [[4]]
 
 
-@folding
+@coalescing
 async def test_a_request_that_fails_fails_its_own_ids_only() -> None:
     """Those that wait are not drawn in."""
     wire = Wire(most=1)
@@ -481,11 +656,11 @@ async def test_a_request_that_fails_fails_its_own_ids_only() -> None:
     assert isinstance(callers[1].exception(), OSError)
 
 
-@folding
+@coalescing
 async def test_an_id_that_is_forgotten_is_an_error_and_no_endless_wait() -> None:
     """Whoever asks must answer each, or hand it back."""
     wire = Wire()
-    wire.answer = lambda batch: batch.wanted[0].answer("here")
+    wire.answer = lambda batch: batch.pending[0].answer("here")
     one, two = await wire.want(1, 2)
     await wire.let_through()
     await wire.deliver()
@@ -494,7 +669,7 @@ async def test_an_id_that_is_forgotten_is_an_error_and_no_endless_wait() -> None
         two.result()
 
 
-@folding
+@coalescing
 async def test_a_request_that_never_takes_its_turn_holds_nobody_up() -> None:
     """It leaves the line all the same."""
     asked: list[int] = []
@@ -504,46 +679,46 @@ async def test_a_request_that_never_takes_its_turn_holds_nobody_up() -> None:
         if asked:
             take()
             Wire.answer_all(batch)
-        asked.append(len(batch.wanted))
+        asked.append(len(batch.pending))
 
-    folder: Folder[str] = Folder(ask, lambda: 3, most=1)
-    assert await folder.get(1) == "customer 1"
+    coalescer: Coalescer[str] = Coalescer(ask, Wire().rules, most=1)
+    assert await coalescer.get(1) == "customer 1"
     assert asked == [0, 1]
-    await folder.close()
+    await coalescer.close()
 
 
-@folding
+@coalescing
 async def test_closing_tells_whoever_waits() -> None:
     """In line, on the wire, alone or handed back at that moment; and whoever comes later."""
     wire = Wire(width=1, most=1)
-    wire.answer = lambda batch: wire.folder.ask_alone(batch.wanted[0], batch)
+    wire.answer = lambda batch: batch.pending[0].ask_alone(batch)
     callers = await wire.want(1)
     await wire.let_through()
     await wire.deliver()
     callers += await wire.want(2)
     await wire.let_through()
     callers += await wire.want(3, 4)
-    await wire.folder.close()
+    await wire.coalescer.close()
     assert len(asyncio.all_tasks()) == 1
     for caller in callers:
         with pytest.raises(ClientClosedError, match="the client was closed"):
             caller.result()
-    assert (wire.in_line, wire.folder.is_idle()) == (0, True)
+    assert (wire.in_line, wire.coalescer.is_idle()) == (0, True)
     with pytest.raises(ClientClosedError, match="the client is closed"):
-        await wire.folder.get(5)
+        await wire.coalescer.get(5)
     assert wire.in_line == 0
 
 
-@folding
+@coalescing
 async def test_what_is_handed_back_after_closing_is_told() -> None:
     """Nothing goes into line again."""
     wire = Wire()
-    await wire.folder.close()
-    for hand_back in (wire.folder.ask_again, lambda wanted: wire.folder.ask_alone(wanted, Batch())):
+    await wire.coalescer.close()
+    for hand_back in (PendingId.ask_again, PendingId.ask_alone):
         caller = asyncio.get_running_loop().create_future()
-        wanted: Wanted[str] = Wanted(1, [caller])
-        hand_back(wanted)
+        pending: PendingId[str] = PendingId(1, wire.coalescer, 0.0, [caller])
+        hand_back(pending)
         with pytest.raises(ClientClosedError, match="the client was closed"):
             caller.result()
     await settle()
-    assert (wire.in_line, wire.folder.is_idle()) == (0, True)
+    assert (wire.in_line, wire.coalescer.is_idle()) == (0, True)
