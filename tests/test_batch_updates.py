@@ -31,7 +31,8 @@ from helpcrunch_async import (
     RateLimitError,
     ServerError,
 )
-from helpcrunch_async.batch import update_in_batches
+from helpcrunch_async.bulk.batch import update_in_batches
+from helpcrunch_async.bulk.recent_writes import RecentWrites
 from helpcrunch_async.protocol import JSON, Request
 from helpcrunch_async.requester import CallOptions
 from helpcrunch_async.retry import RetryPolicy
@@ -174,7 +175,7 @@ def test_batches_of_whatever_comes(ids: list[int]) -> None:
     recorder: Any = Recorder()
     items = [{"customer": each, "notes": str(index)} for index, each in enumerate(ids)]
     options = CallOptions(NO_RETRY, 1.0, None, None, "bulk")
-    outcomes = asyncio.run(update_in_batches(recorder, options, items))
+    outcomes = asyncio.run(update_in_batches(recorder, options, items, RecentWrites()))
     assert [BatchOutcome(each, None, None) for each in ids] == outcomes
     assert items == [item for body in recorder.bodies for item in body]
     for body in recorder.bodies:
@@ -321,7 +322,7 @@ def test_a_deadline_that_passes_between_two_batches() -> None:
     recorder: Any = Recorder(seconds=2.0)
     options = CallOptions(NO_RETRY, 30.0, 1.5, None, "bulk")
     items = [{"customer": each, "notes": None} for each in range(1, 26)]
-    outcomes = run_in_virtual_time(update_in_batches(recorder, options, items))
+    outcomes = run_in_virtual_time(update_in_batches(recorder, options, items, RecentWrites()))
     assert [None] * 10 + [DeadlineExceededError] * 15 == kinds_of(outcomes)
     assert not any(each.error.outcome_unknown for each in outcomes if each.error is not None)
     assert [items[:10]] == recorder.bodies
@@ -346,7 +347,7 @@ async def test_what_was_not_sent_is_not_in_doubt(kind: type[HelpCrunchError]) ->
     failing: Any = Failing(kind("too late"))
     options = CallOptions(NO_RETRY, 30.0, None, None, "bulk")
     items = [{"customer": each, "notes": None} for each in range(1, 26)]
-    outcomes = await update_in_batches(failing, options, items)
+    outcomes = await update_in_batches(failing, options, items, RecentWrites())
     assert [kind] * 25 == kinds_of(outcomes)
     doubts = [each.error.outcome_unknown for each in outcomes if each.error is not None]
     assert doubts == [True] * 10 + [False] * 15

@@ -64,7 +64,7 @@ async def get_many_singly(client: HelpCrunchClient) -> None:
 
 async def stream(client: HelpCrunchClient) -> None:
     """Consume a part of what there is, slowly: it is also left while it has given a result and waits."""
-    client._shared.trust.width = 10  # small batches: they take the same steps
+    client._opened().memory.trust._width = 10  # small batches: they take the same steps
     found: set[int] = set()
     async with aclosing(client.stream_customers(count(1))) as lookups:
         while len(found) < 40:

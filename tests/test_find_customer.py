@@ -18,7 +18,7 @@ from helpcrunch_async import (
     RetryPolicy,
     ServerError,
 )
-from helpcrunch_async.lookup import first_match
+from helpcrunch_async.bulk.lookup import first_match
 
 URL: Final = f"{BASE_URL}/customers/search"
 MARA: Final = "mara@customer.example"

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpcrunch_async import Customer, HelpCrunchError, NotFoundError, RateLimiter, RetryPolicy
+from helpcrunch_async.bulk.account import AccountMemory
+from helpcrunch_async.bulk.lookup import CustomerLookup
 from helpcrunch_async.errors import ConnectionFailedError
-from helpcrunch_async.lookup import CustomerLookup, SearchTrust
-from helpcrunch_async.protocol import Reply
-from helpcrunch_async.redaction import RedactedBytes
+from helpcrunch_async.protocol import Reply, check_api_key
 from helpcrunch_async.requester import CallOptions, Requester
 from helpcrunch_async.testing import FixedWindow, SearchBehaviour, run_in_virtual_time
 from helpcrunch_async.testing.account import Account
@@ -97,7 +97,7 @@ def test_a_stream_answers_each_id_as_often_as_it_was_given(
 
     async def main() -> None:
         server = FearedServer(behaviour, seed, broken)
-        lookup = CustomerLookup(server.requester(), BULK, SearchTrust(), batch=batch)
+        lookup = CustomerLookup(server.requester(), BULK, AccountMemory(), batch=batch)
         answered: Counter[int] = Counter()
         async for result in lookup.stream(ids, set()):
             assert (result.customer is None) != (result.error is None)
@@ -118,7 +118,7 @@ def test_folded_callers_are_each_answered_once_and_cancelled_ones_touch_nobody(
 
     async def main() -> None:
         server = FearedServer(behaviour, seed, 0.0)
-        lookup = CustomerLookup(server.requester(), INTERACTIVE, SearchTrust(), batch=True)
+        lookup = CustomerLookup(server.requester(), INTERACTIVE, AccountMemory(), batch=True)
 
         async def call(customer_id: int) -> Customer | HelpCrunchError:
             await asyncio.sleep(3 * server.random.random())

@@ -33,7 +33,7 @@ async def test_close_ends_calls_in_line_and_leaves_the_line_to_others() -> None:
     async with FakeHelpCrunch() as server, aiohttp.ClientSession() as session:
         limiter = RateLimiter(4, 1.0)
         client = HelpCrunchClient(
-            "key", base_url=server.url, rate_limiter=limiter, session=borrow_session(session)
+            "key", base_url=server.url, rate_limiter=limiter, session=borrow_session(session), coalesce=False
         )
         await client.open()
         calls = [asyncio.create_task(client.get_customer(8737843)) for _ in range(20)]
@@ -116,15 +116,13 @@ async def test_the_deadline_bounds_get_customers_as_a_whole() -> None:
 
 
 async def test_folded_calls_keep_their_own_patience() -> None:
-    """`coalesce` with `max_wait` folds, and tells whoever has waited long enough."""
+    """Calls with `max_wait` share requests, and each is refused when it has waited long enough."""
     async with FakeHelpCrunch(rows(300)) as server:
         limiter = RateLimiter(10, 10.0, burst=2)
-        async with HelpCrunchClient(
-            "key", base_url=server.url, rate_limiter=limiter, coalesce=True, max_wait=5.0
-        ) as client:
+        async with HelpCrunchClient("key", base_url=server.url, rate_limiter=limiter, max_wait=5.0) as client:
             customers = await asyncio.gather(*(client.get_customer(each) for each in range(1, 301)))
             assert [customer.id for customer in customers] == list(range(1, 301))
-            assert len(server.requests) == 3
+            assert len(server.requests) == 4, "three searches and the proof"
             (await limiter.turn()).rejected(30.0)
             with pytest.raises(RateLimitError) as refused:
                 await client.with_options(max_wait=0.1).get_customer(1)
@@ -147,7 +145,7 @@ async def test_folded_callers_hear_even_of_errors_that_cannot_be_copied() -> Non
         FakeHelpCrunch() as server,
         aiohttp.ClientSession(middlewares=[odd]) as session,
         HelpCrunchClient(
-            "key", base_url=server.url, rate_limiter=UNLIMITED, session=borrow_session(session), coalesce=True
+            "key", base_url=server.url, rate_limiter=UNLIMITED, session=borrow_session(session)
         ) as client,
     ):
         outcomes = await asyncio.gather(*map(client.get_customer, (1, 2, 3)), return_exceptions=True)
@@ -158,13 +156,13 @@ async def test_views_with_many_options_do_not_pile_up() -> None:
     """A view per request, each with its own deadline or time-out, costs nothing that stays."""
     async with (
         FakeHelpCrunch() as server,
-        HelpCrunchClient("key", base_url=server.url, rate_limiter=UNLIMITED, coalesce=True) as client,
+        HelpCrunchClient("key", base_url=server.url, rate_limiter=UNLIMITED) as client,
     ):
         for tenth in range(1, 40):
             await client.with_options(timeout=30 + tenth / 10).get_customer(8737843)
         opened = client._shared.open
         assert opened is not None
-        assert len(opened.folding) <= 2
+        assert len(opened.coalescing) <= 2
 
 
 def test_a_paused_accounts_limiter_is_kept() -> None:

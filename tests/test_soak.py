@@ -15,8 +15,8 @@ from soak.routes import ROUTES, Route, Spell, paced
 from soak.server import Shares
 
 from helpcrunch_async import Customer, HelpCrunchError
-from helpcrunch_async.folding import Wanted
-from helpcrunch_async.lookup import CustomerLookup
+from helpcrunch_async.bulk.coalescer import Batch
+from helpcrunch_async.bulk.lookup import CustomerLookup
 from helpcrunch_async.rate_limit.line import Place
 from helpcrunch_async.rate_limit.waiters import Waiters
 from helpcrunch_async.requester import Requester
@@ -135,8 +135,8 @@ async def test_anothers_customer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     """A client that mixes answers up."""
     answer = CustomerLookup._answer_one
 
-    def mixed_up(lookup: CustomerLookup, wanted: Wanted[Customer], customer: Customer) -> None:
-        answer(lookup, wanted, attrs.evolve(customer, id=customer.id + 1))
+    def mixed_up(lookup: CustomerLookup, batch: Batch[Customer], customer: Customer) -> None:
+        answer(lookup, batch, attrs.evolve(customer, id=customer.id + 1))
 
     monkeypatch.setattr(CustomerLookup, "_answer_one", mixed_up)
     route = route_called("get_customers(batch=False)")
