@@ -205,13 +205,13 @@ async def test_single_answers_may_be_wrapped() -> None:
 
 @in_virtual_time
 async def test_a_difference_that_is_gone_the_second_time_was_a_change() -> None:
-    """Between the search and the GET; so searches are proved."""
+    """Between the search and the GET: so searches are proved, but not the rows that came before."""
     server, memory = Server(), AccountMemory()
     server.row = lambda each: {"id": each, **FULL, "name": "Ada" if len(server.sent) > 2 else "Eve"}
     server.get = lambda each: server.reply({"id": each, **FULL})
     lookup = lookup_of(server, memory)
     assert await outcomes(lookup, 1, 2) == [1, 2]
-    assert server.sent == [[1, 2], 1, [1], 1]
+    assert server.sent == [[1, 2], 1, [1], 1, [1, 2]]
     assert memory.trust.is_proved
 
 

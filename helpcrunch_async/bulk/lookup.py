@@ -10,7 +10,7 @@ Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 from attrs import define, field
@@ -40,6 +40,9 @@ _BATCHES_IN_HAND: Final = 10
 _SINGLES_IN_HAND: Final = 100
 _ROWS_TRIED: Final = 2  # for a proof
 _NARROWING_STATUSES: Final = frozenset({400, 413, 414, 422})  # that a search for fewer ids may not meet
+
+_Proof: TypeAlias = Literal["of these rows", "of searches", "none"]
+"""What a search turned out to prove."""
 
 
 @define(eq=False)
@@ -183,16 +186,20 @@ class CustomerLookup:
         }
         taken = {each: customer for each, customer in found.items() if each not in late}
         has_strangers = bool(unreadable) or any(customer.id not in asked for customer in page.items)
-        proved = False
+        proof: _Proof = "none"
         if sent.proves and not has_strangers:
             rows = {customer.id: row for customer, row in zip(page.items, rows_in(body), strict=True)}
-            proved = await self._is_proof(taken, rows)
-        if not (proved or self._trust.is_proved):
+            proof = await self._prove(taken, rows)
+        if proof == "of searches":
+            for pending in reversed(batch.pending):
+                pending.ask_again()
+            return True
+        if proof == "none" and not self._trust.is_proved:
             taken = {}
         if has_strangers:
             self._trust.withdraw("one brought customers that were not asked for")
         self._give(batch, taken, found)
-        return proved
+        return proof == "of these rows"
 
     def _give(
         self, batch: Batch[Customer], taken: Mapping[int, Customer], found: Mapping[int, Customer]
@@ -207,27 +214,28 @@ class CustomerLookup:
                 is_missing = pending.id not in found and not self._memory.writes.is_recent(pending.id)
                 pending.ask_alone(batch if is_missing else None)
 
-    async def _is_proof(self, found: Mapping[int, Customer], rows: Mapping[int, Any]) -> bool:
-        """Return whether a row of a search agrees with what `GET` answers; if it does not, searches are over.
+    async def _prove(self, found: Mapping[int, Customer], rows: Mapping[int, Any]) -> _Proof:
+        """Find out whether a row of a search agrees with what `GET` answers; if not, searches are over.
 
+        When only a repeated search agrees, the others of these rows may be as bad as that one was.
         The rows that hold most are tried first, and those that were written a moment ago last.
         """
         is_recent = self._memory.writes.is_recent
         candidates = sorted(found, key=lambda each: (is_recent(each), -_size(rows[each])))
         for customer_id in candidates[:_ROWS_TRIED]:
             try:
-                problem = await self._compare(customer_id, rows[customer_id])
-                if problem:  # it may have changed in between
-                    again = await self._send(_search_request([customer_id]))
-                    problem = await self._compare(customer_id, rows_in(again)[0])
+                if not await self._compare(customer_id, rows[customer_id]):
+                    return "of these rows"
+                again = await self._send(_search_request([customer_id]))  # it may have changed in between
+                problem = await self._compare(customer_id, rows_in(again)[0])
             except Exception:  # noqa: BLE001, S112 - what prevents the comparison proves nothing
                 continue
             if not problem:
-                return True
+                return "of searches"
             if not is_recent(customer_id):  # nor written meanwhile
                 self._trust.withdraw(f"they do not answer as GET /customers/{{id}} does: {problem}")
-                return False
-        return False
+                break
+        return "none"
 
     async def _compare(self, customer_id: int, row: Any) -> str:
         got = unwrapped(await self._send(GET_CUSTOMER.request(customer_id)))
