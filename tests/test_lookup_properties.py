@@ -17,7 +17,8 @@ from helpcrunch_async.bulk.account import AccountMemory
 from helpcrunch_async.bulk.lookup import CustomerLookup
 from helpcrunch_async.endpoints import UPDATE_CUSTOMER
 from helpcrunch_async.errors import ConnectionFailedError, RateLimitError
-from helpcrunch_async.protocol import Reply, check_api_key
+from helpcrunch_async.protocol import Reply
+from helpcrunch_async.redaction import RedactedBytes
 from helpcrunch_async.requester import CallOptions, Requester
 from helpcrunch_async.testing import FixedWindow, SearchBehaviour, run_in_virtual_time
 from helpcrunch_async.testing.account import Account

@@ -23,7 +23,8 @@ from helpcrunch_async.accounts import KEPT_FOR
 from helpcrunch_async.bulk.account import AccountMemory, memory_of_account
 from helpcrunch_async.bulk.lookup import CustomerLookup
 from helpcrunch_async.bulk.proof import SearchTrust, differences
-from helpcrunch_async.protocol import Reply, check_api_key
+from helpcrunch_async.protocol import Reply
+from helpcrunch_async.redaction import RedactedBytes
 from helpcrunch_async.requester import CallOptions, Requester
 
 OPTIONS = CallOptions(RetryPolicy(), 30.0, None, None, "interactive")
@@ -62,10 +63,10 @@ class Server:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: RedactedBytes | None,
         timeout: float,  # noqa: ASYNC109 - the transport's interface
     ) -> Reply:
-        asked = int(url.rpartition("/")[2]) if body is None else self._ids(body)
+        asked = int(url.rpartition("/")[2]) if body is None else self._ids(body.expose())
         self.sent.append(asked)
         self.on_the_wire += 1
         self.most_on_the_wire = max(self.most_on_the_wire, self.on_the_wire)
@@ -83,8 +84,7 @@ class Server:
 
 
 def lookup_of(server: Server, memory: AccountMemory, options: CallOptions = OPTIONS) -> CustomerLookup:
-    key = check_api_key("key")
-    requester = Requester(server, "https://api.example", key, UNLIMITED, max_in_flight=1000)
+    requester = Requester(server, "https://api.example", UNLIMITED, max_in_flight=1000)
     return CustomerLookup(requester, options, memory, batch=True)
 
 
@@ -437,7 +437,7 @@ async def test_a_proof_is_refused_no_turn_and_has_no_callers_max_wait() -> None:
             return UNLIMITED
 
     server, memory, limiter = Server(), AccountMemory(), Recorder()
-    requester = Requester(server, "https://api.example", check_api_key("key"), limiter, max_in_flight=9)
+    requester = Requester(server, "https://api.example", limiter, max_in_flight=9)
     options = CallOptions(RetryPolicy(), 30.0, None, None, "bulk")
     lookup = CustomerLookup(requester, options, memory, batch=True)
     found = await asyncio.gather(lookup.get(1, 5.0), lookup.get(2, 5.0))

@@ -182,7 +182,7 @@ def test_the_clients_signature() -> None:
         "max_wait": None,
         "priority": "interactive",
         "max_in_flight": 100,
-        "coalesce": False,
+        "coalesce": True,
         "allow_http": False,
     }
     kinds = [parameter.kind for parameter in inspect.signature(HelpCrunchClient).parameters.values()]
