@@ -16,9 +16,9 @@ _TARGET: Final = 12  # requests for a thousand ids that all exist
 _WAYS: Final = {
     "`get_customer`, one after the other": "alone",
     "`gather` of `get_customer`": "gather",
+    "the same, `coalesce=False`": "plain",
     "`get_customers`, `batch=False`": "single",
     "`get_customers`": "many",
-    "`gather` of `get_customer`, `coalesce=True`": "coalesce",
     "`stream_customers`": "stream",
 }
 
@@ -36,7 +36,7 @@ class Fetch:
 async def _fetch(client: HelpCrunchClient, way: str, ids: list[int]) -> list[Customer]:
     if way == "alone":
         return [await client.get_customer(each) for each in ids]
-    if way in ("gather", "coalesce"):
+    if way in ("gather", "plain"):
         return await asyncio.gather(*map(client.get_customer, ids))
     if way == "stream":
         found = {lookup.id: lookup.customer async for lookup in client.stream_customers(ids)}
@@ -57,7 +57,7 @@ def one_fetch(way: str, rule: str, count: int) -> Fetch:
             base_url=BASE_URL,
             session=in_memory(server, account),
             rate_limiter=RateLimiter(LIMIT, PERIOD),
-            coalesce=way == "coalesce",
+            coalesce=way != "plain",
         ) as client:
             started = loop.time()
             customers = await _fetch(client, way, ids)
@@ -88,7 +88,7 @@ def run(*, quick: bool) -> list[Table]:
                     + ("" if fetch.complete else " **incomplete**")
                 )
         thousand = fetches[way, rules[0], counts[0]].requests
-        judged = way in ("many", "coalesce")
+        judged = way in ("many", "gather")
         row.append(
             ("reached" if thousand <= _TARGET else f"**missed by {thousand - _TARGET}**") if judged else ""
         )
@@ -98,7 +98,8 @@ def run(*, quick: bool) -> list[Table]:
         Table(
             f"All of them exist; {LIMIT} per {PERIOD:g} s, 100 ms round trips, Retry-After",
             "Requests / of them rejected / time until the last customer. The real client on a session "
-            "without sockets.",
+            "without sockets. Gathered calls, `get_customers` and `stream_customers` share searches; the "
+            "request that proves them is counted.",
             ["", *head, f"<= {_TARGET} requests for {counts[0]:,}"],
             rows,
         )

@@ -32,7 +32,7 @@ Get: TypeAlias = Callable[[int], Awaitable[object]]
 _HEADERS: Final = {"Authorization": f"Bearer {KEY}", "Accept": "application/json"}
 _AT_ONCE: Final = (1, 10, 100)
 _TARGET: Final = 1.20
-_FOLDED_TARGET: Final = 0.25
+_SHARED_TARGET: Final = 0.30
 _GATHERED: Final = 1_000
 _SLICE: Final = {1: 60, 10: 100, 100: 300}  # calls, by how many are made at once
 
@@ -85,7 +85,7 @@ async def _httpx(url: str) -> AsyncIterator[Get]:
 
 
 @asynccontextmanager
-async def _ours(url: str, limiter: Callable[[], Limiter], *, coalesce: bool = False) -> AsyncIterator[Get]:
+async def _ours(url: str, limiter: Callable[[], Limiter], *, coalesce: bool = True) -> AsyncIterator[Get]:
     async with HelpCrunchClient(KEY, base_url=url, rate_limiter=limiter(), coalesce=coalesce) as client:
         yield client.get_customer
 
@@ -103,8 +103,9 @@ _CONTENDERS: Final = (
     _Contender("aiohttp, our `from_dict`", partial(_aiohttp_read, read=partial(from_dict, Customer))),
     _Contender("aiohttp, orjson to a dict", _aiohttp_orjson),
     _Contender("httpx, `.json()` to a dict", _httpx, slowness=8),
-    _Contender("ours, typed, defaults", partial(_ours, limiter=never_limited)),
-    _Contender("ours, typed, `UNLIMITED`", partial(_ours, limiter=lambda: UNLIMITED)),
+    # everybody fetches one customer here, which calls that share a request would do once
+    _Contender("ours, typed, `coalesce=False`", partial(_ours, limiter=never_limited, coalesce=False)),
+    _Contender("the same, `UNLIMITED`", partial(_ours, limiter=lambda: UNLIMITED, coalesce=False)),
 )
 
 
@@ -169,18 +170,18 @@ async def _compare(url: str, *, rounds: int, slices: int) -> list[list[str]]:
                 f"{spread(ratios)}; {1e6 * median(one.cpu / one.calls for one in mine):.0f} µs; "
                 f"{median(one.calls / one.wall for one in mine):,.0f}/s"
             )
-        is_ours = contender.name.startswith("ours")
+        is_ours = contender.name.startswith(("ours", "the same"))
         rows.append([*row, at_most(median(ratios), _TARGET) if is_ours else ""])
     return rows
 
 
-async def _compare_folded(url: str, *, rounds: int) -> list[list[str]]:
-    """Gather a thousand calls: plain aiohttp, ours, and ours folded into searches."""
-    names = ("aiohttp, `resp.json()`, 100 connections", "ours", "ours, `coalesce=True`")
+async def _compare_shared(url: str, *, rounds: int) -> list[list[str]]:
+    """Gather a thousand calls: plain aiohttp, ours one by one, and ours as they are, which share searches."""
+    names = ("aiohttp, `resp.json()`, 100 connections", "ours, `coalesce=False`", "ours")
     openers: tuple[Callable[[str], AbstractAsyncContextManager[Get]], ...] = (
         _aiohttp,
+        partial(_ours, limiter=never_limited, coalesce=False),
         partial(_ours, limiter=never_limited),
-        partial(_ours, limiter=never_limited, coalesce=True),
     )
     ids = range(SOME_ID, SOME_ID + _GATHERED)
     costs: dict[str, list[float]] = {name: [] for name in names}
@@ -196,7 +197,7 @@ async def _compare_folded(url: str, *, rounds: int) -> list[list[str]]:
     rows = []
     for name, mine in costs.items():
         ratios = [one / other for one, other in zip(mine, costs[names[0]], strict=True)]
-        verdict = at_most(median(ratios), _FOLDED_TARGET) if "coalesce" in name else ""
+        verdict = at_most(median(ratios), _SHARED_TARGET) if name == names[-1] else ""
         rows.append([name, spread(ratios), f"{1e6 * min(mine):.0f} µs", verdict])
     return rows
 
@@ -206,7 +207,7 @@ def run(*, quick: bool) -> list[Table]:
     rounds, slices = (1, 1) if quick else (7, 16)
     with canned_server() as url:
         rows = asyncio.run(_compare(url, rounds=rounds, slices=slices))
-        folded = asyncio.run(_compare_folded(url, rounds=rounds))
+        folded = asyncio.run(_compare_shared(url, rounds=rounds))
     return [
         Table(
             f"CPU of the client per `get_customer` of {len(customer_body()):,} bytes",
@@ -219,8 +220,8 @@ def run(*, quick: bool) -> list[Table]:
         ),
         Table(
             f"CPU of the client per customer, {_GATHERED:,} `get_customer` gathered",
-            "Folded, ten searches bring a hundred customers each. Every task, future and typed customer is "
-            "in the figure.",
+            "With all defaults, ten searches bring a hundred customers each. Every task, future and typed "
+            "customer is in the figure.",
             ["", "ratio", "best CPU per customer", "target"],
             folded,
         ),

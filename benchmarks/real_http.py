@@ -84,7 +84,7 @@ async def _usual(url: str, calls: int, limiter: AsyncLimiter | None = None) -> _
 
 async def _ours(url: str, calls: int, limit: int | None) -> _Outcome:
     limiter = RateLimiter.discover() if limit is None else RateLimiter(limit, _PERIOD)
-    async with HelpCrunchClient("key", base_url=url, rate_limiter=limiter) as client:
+    async with HelpCrunchClient("key", base_url=url, rate_limiter=limiter, coalesce=False) as client:
         return await _gather(lambda: client.get_customer(8737843), calls)
 
 

@@ -116,8 +116,9 @@ def run(*, quick: bool) -> list[Table]:
             f"{calls:,} calls at once, {LIMIT} per {PERIOD:g} s, {'with' if told else 'without'} Retry-After",
             "Each cell: used % / rejected % of all requests / calls lost. Used is calls served / ("
             f"the server's sustained rate x seconds until the last one); {shortest / 60:g} minutes are 100. "
-            "Rules that let a lump through at first make a little more possible; a strategy that loses calls "
-            "is done early, so its figure would say nothing. After "
+            "Each call is a request of its own: ours is the limiter alone, as gathered `get_customer` would "
+            "share a dozen. Rules that let a lump through at first make a little more possible; a "
+            "strategy that loses calls is done early, so its figure would say nothing. After "
             f"{_PATIENCE * shortest / 60:g} minutes a run is broken off, and what is unserved is lost.",
             ["", *rules],
             [[each, *(_cell(outcomes[each, rule, told, calls]) for rule in rules)] for each in STRATEGIES],

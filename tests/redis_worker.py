@@ -18,7 +18,7 @@ from helpcrunch_async.redis_limit import RedisRateLimiter
 async def main(redis: str, server: str, calls: int, limiter: dict[str, Any]) -> None:
     async with (
         RedisRateLimiter(redis, **limiter) as rate_limiter,
-        HelpCrunchClient("key", base_url=server, rate_limiter=rate_limiter) as client,
+        HelpCrunchClient("key", base_url=server, rate_limiter=rate_limiter, coalesce=False) as client,
     ):
         print("begun", flush=True)
         results = await asyncio.gather(

@@ -331,7 +331,9 @@ def test_a_server_refuses_nothing_of_job_after_job() -> None:
     """An `asyncio.run` for each job: what exceeds the budget is refused here, and never sent."""
 
     async def job(url: str) -> list[Any]:
-        async with HelpCrunchClient("key", base_url=url, max_wait=1.0, retry=NO_RETRY) as client:
+        async with HelpCrunchClient(
+            "key", base_url=url, max_wait=1.0, retry=NO_RETRY, coalesce=False
+        ) as client:
             calls = (client.get_customer(8737843) for _ in range(60))
             return await asyncio.gather(*calls, return_exceptions=True)
 

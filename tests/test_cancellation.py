@@ -136,7 +136,9 @@ EACH_WORK = [pytest.param(work, id=work.name) for work in WORKS]
 @asynccontextmanager
 async def client_for(work: Work) -> AsyncIterator[HelpCrunchClient]:
     """A client whose HelpCrunch is in memory."""
-    async with HelpCrunchClient("key", rate_limiter=work.limiter(), **work.options) as client:
+    async with HelpCrunchClient(
+        "key", rate_limiter=work.limiter(), **{"coalesce": False, **work.options}
+    ) as client:
         requester = requester_of(client)
         requester._transport, requester._random = MemoryTransport(work.faults, work.missing), _half
         yield client

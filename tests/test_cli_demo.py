@@ -26,16 +26,16 @@ def test_demo_ends_by_itself_and_compares(run: Run, server: FakeHelpCrunch) -> N
     rows = {
         row[:28].strip(): row[28:].split()
         for row in text.splitlines()
-        if row.strip().startswith(("our", "gather")) and "%" in row
+        if row.strip().startswith(("our", "the same", "gather")) and "%" in row
     }
     assert set(rows) == {
         "our get_customer, gathered",
         "gather + tenacity, 6 tries",
         "gather + tenacity, no end",
-        "our get_customers, batched",
+        "the same, coalesce=False",
     }
-    assert rows["our get_customer, gathered"][:2] == ["40", "0"]
-    assert rows["our get_customers, batched"][:3] == ["40", "0", "1"]
+    assert rows["our get_customer, gathered"][:3] == ["40", "0", "2"]
+    assert rows["the same, coalesce=False"][:3] == ["40", "0", "40"]
     assert server.requests == []
 
 

@@ -33,7 +33,9 @@ async def test_five_hundred_gathered_calls_with_429s_between_give_five_hundred_r
     async with FakeHelpCrunch(500, rate_rule=rule, retry_after=False) as server:
         ids = await ids_of(server, 500)
         limiter = RateLimiter(400, 1.0)
-        async with HelpCrunchClient("key", base_url=server.url, rate_limiter=limiter) as client:
+        async with HelpCrunchClient(
+            "key", base_url=server.url, rate_limiter=limiter, coalesce=False
+        ) as client:
             customers = await asyncio.gather(*map(client.get_customer, ids))
         assert [customer.id for customer in customers] == ids
         assert server.rejected > 0
@@ -87,7 +89,9 @@ async def test_cancellation_frees_the_turn_and_the_connection(where: str) -> Non
         limiter = RateLimiter(
             2 if where == "in the queue" else 100, 0.5, burst=1 if where == "in the queue" else None
         )
-        async with HelpCrunchClient("key", base_url=server.url, rate_limiter=limiter) as client:
+        async with HelpCrunchClient(
+            "key", base_url=server.url, rate_limiter=limiter, coalesce=False
+        ) as client:
             others: list[asyncio.Task[Customer]] = []
             if where == "in the queue":
                 others = [asyncio.create_task(client.get_customer(8737843)) for _ in range(3)]
@@ -122,7 +126,9 @@ async def test_cancellation_frees_the_turn_and_the_connection(where: str) -> Non
 async def test_a_429_on_one_call_pauses_its_siblings_too() -> None:
     """After a Retry-After of a second nobody sends for a second, whoever finishes meanwhile."""
     async with FakeHelpCrunch(5, rate_rule=FixedWindow(4, 1.0), retry_after=True) as server:
-        async with HelpCrunchClient("key", base_url=server.url, rate_limiter=RateLimiter(100, 1.0)) as client:
+        async with HelpCrunchClient(
+            "key", base_url=server.url, rate_limiter=RateLimiter(100, 1.0), coalesce=False
+        ) as client:
             await asyncio.gather(*(client.get_customer(8737843) for _ in range(8)))
         times = [request.time for request in server.requests]
         first_rejected = next(request.time for request in server.requests if request.status == 429)
@@ -150,7 +156,7 @@ async def test_no_more_requests_are_on_the_wire_than_allowed() -> None:
     """`max_in_flight` bounds the load on a server, also when nothing else does."""
     async with FakeHelpCrunch(5, latency=0.02) as server:
         async with HelpCrunchClient(
-            "key", base_url=server.url, rate_limiter=UNLIMITED, max_in_flight=3
+            "key", base_url=server.url, rate_limiter=UNLIMITED, max_in_flight=3, coalesce=False
         ) as client:
             most = 0
 

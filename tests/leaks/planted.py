@@ -32,10 +32,11 @@ Failing: TypeAlias = Callable[[], Awaitable[Sequence[BaseException]]]
 
 
 def client_at(url: str, **options: Any) -> HelpCrunchClient:
-    """A client with the key, which neither paces nor sleeps."""
+    """A client with the key, which neither paces, sleeps nor coalesces."""
     settings: dict[str, Any] = {
         "rate_limiter": UNLIMITED,
         "retry": RetryPolicy(attempts=2, max_backoff=0.0),
+        "coalesce": False,
         **options,
     }
     return HelpCrunchClient(KEY, base_url=url, **settings)

@@ -226,8 +226,8 @@ def paced() -> Limiter:
 
 
 ROUTES: Final = (
-    Route("get_customer, gathered", _gather, paced),
-    Route("get_customer, coalesced", _gather, paced, lasts=False, options={"coalesce": True}),
+    Route("get_customer, gathered", _gather, paced, options={"coalesce": False}),
+    Route("get_customer, coalesced", _gather, paced, lasts=False),
     Route("get_customers", partial(_in_lists, batch=True), paced, lasts=False),
     Route("get_customers(batch=False)", partial(_in_lists, batch=False), lambda: UNLIMITED),
     Route("stream_customers", _stream, paced, lasts=False),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import aiohttp
@@ -38,17 +39,12 @@ Way: TypeAlias = Callable[[Job, Tally], Awaitable[None]]
 """Does the whole job, and counts the calls that are done or lost."""
 
 
-async def one_by_one(job: Job, tally: Tally) -> None:
+async def gathered(job: Job, tally: Tally, *, coalesce: bool = True) -> None:
     """Gather `client.get_customer` for all ids; the client is told the limit, and nothing else."""
-    async with HelpCrunchClient(KEY, base_url=job.url, rate_limiter=_limiter(job)) as client:
+    async with HelpCrunchClient(
+        KEY, base_url=job.url, rate_limiter=_limiter(job), coalesce=coalesce
+    ) as client:
         await _gather(client.get_customer, job.ids, tally)
-
-
-async def by_search(job: Job, tally: Tally) -> None:
-    """Let `client.get_customers` ask for a hundred ids at a time."""
-    async with HelpCrunchClient(KEY, base_url=job.url, rate_limiter=_limiter(job)) as client:
-        for outcome in await client.get_customers(job.ids, return_exceptions=True):
-            _count(tally, done=not isinstance(outcome, HelpCrunchError))
 
 
 async def usual(job: Job, tally: Tally) -> None:
@@ -62,10 +58,10 @@ async def usual_without_end(job: Job, tally: Tally) -> None:
 
 
 WAYS: Final[Sequence[tuple[str, Way]]] = (
-    ("our get_customer, gathered", one_by_one),
+    ("our get_customer, gathered", gathered),
+    ("the same, coalesce=False", partial(gathered, coalesce=False)),
     (f"gather + tenacity, {_USUAL_ATTEMPTS} tries", usual),
     ("gather + tenacity, no end", usual_without_end),
-    ("our get_customers, batched", by_search),
 )
 
 
