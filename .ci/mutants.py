@@ -36,7 +36,13 @@ _ROOMS: Final = {
     "redaction": Room(["redaction.py"], ["redaction"]),
     "retry": Room(["retry.py"], ["retry", "logging"]),
     "protocol": Room(["protocol.py"], ["protocol", "raw_request"]),
-    "lookup": Room(["lookup.py", "folding.py"], ["folding", "lookup_answers", "find_customer"]),
+    "bulk": Room(
+        [
+            f"bulk/{name}.py"
+            for name in "account batch coalescer lookup proof recent_writes shown source".split()  # noqa: SIM905 - one line
+        ],
+        ["coalescer", "lookup_answers", "find_customer", "proof", "recent_writes", "batch_updates"],
+    ),
     "rate_limit": Room(
         [f"rate_limit/{name}.py" for name in ("accounts", "limiter", "schedule", "waiters", "wire")],
         ["schedule", "rate_limiter", "rate_limiter_properties", "accounts"],
