@@ -118,7 +118,7 @@ class Wire:
 
 
 def refused(next_slot: float | None) -> RateLimitError:
-    return RateLimitError("no", 429, None, (), "GET", "/", 0, next_slot, refused=True)
+    return RateLimitError("no", 429, None, (), "GET", "/", 0, retry_after=next_slot, refused=True)
 
 
 async def settle() -> None:
