@@ -47,7 +47,7 @@ async def update_in_batches(
     waiting = deque(_batches(items))
     while waiting:
         batch = waiting.popleft()
-        sent = await _send(requester, options, batch, ends_at)
+        sent = await _send(requester, options, batch, ends_at, expected=1 + len(waiting))
         if len(batch) > 1 and isinstance(sent, BadRequestError | NotFoundError):
             waiting.extendleft([item] for item in reversed(batch))
             continue
@@ -73,7 +73,12 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 async def _send(
-    requester: Requester, options: CallOptions, batch: Sequence[Item], ends_at: float | None
+    requester: Requester,
+    options: CallOptions,
+    batch: Sequence[Item],
+    ends_at: float | None,
+    *,
+    expected: int,
 ) -> JSON | HelpCrunchError:
     request = BATCH_UPDATE_CUSTOMERS.request(body=list(batch))
     if ends_at is not None:
@@ -82,7 +87,7 @@ async def _send(
             return DeadlineExceededError(f"{request.method} /{request.path}: the deadline passed before it")
         options = attrs.evolve(options, deadline=left)
     try:
-        return await requester.send(request, options)
+        return await requester.send(request, options, expected=expected)
     except HelpCrunchError as error:
         return error
 

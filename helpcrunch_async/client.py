@@ -53,7 +53,14 @@ from helpcrunch_async.endpoints import (
 from helpcrunch_async.errors import ClientClosedError, DecodeError, HelpCrunchError, NotFoundError
 from helpcrunch_async.grammar import check_rating
 from helpcrunch_async.listing import Listing, OnUnreadable
-from helpcrunch_async.lookup import CustomerLookup, Ids, SearchTrust, first_match
+from helpcrunch_async.lookup import (
+    GATHERED_BATCHES,
+    STREAMED_BATCHES,
+    CustomerLookup,
+    Ids,
+    SearchTrust,
+    first_match,
+)
 from helpcrunch_async.models import (
     Agent,
     Application,
@@ -314,6 +321,7 @@ class HelpCrunchClient:
             "priority": priority,
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
+        changes["flow"] = object()
         view = copy(self)
         vars(view).update(
             _options=attrs.evolve(self._options, **changes),
@@ -354,7 +362,7 @@ class HelpCrunchClient:
                 del opened.folding[unused]
             lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=True)
             opened.folding[options] = lookup
-        answer = lookup.get(customer_id, max_wait)
+        answer = lookup.get(customer_id, max_wait, options.flow)
         if deadline is None:
             return answer
         return within(deadline, answer, GET_CUSTOMER.request(customer_id))
@@ -408,7 +416,8 @@ class HelpCrunchClient:
     ) -> dict[int, Customer | HelpCrunchError]:
         """Look up customers, each once; unless errors are wanted, the first one ends it."""
         found: dict[int, Customer | HelpCrunchError] = {}
-        async with aclosing(self._stream(dict.fromkeys(wanted), options, batch=batch)) as lookups:
+        stream = self._stream(dict.fromkeys(wanted), options, batch=batch, batches=GATHERED_BATCHES)
+        async with aclosing(stream) as lookups:
             async for lookup in lookups:
                 if lookup.error is not None and not return_exceptions:
                     raise lookup.error
@@ -437,11 +446,13 @@ class HelpCrunchClient:
         """
         return self._stream(ids, self._bulk_options, batch=batch)
 
-    def _stream(self, ids: Ids, options: CallOptions, *, batch: bool) -> AsyncGenerator[Lookup, None]:
+    def _stream(
+        self, ids: Ids, options: CallOptions, *, batch: bool, batches: int = STREAMED_BATCHES
+    ) -> AsyncGenerator[Lookup, None]:
         check_flag("batch", batch)
         opened = self._opened()
         lookup = CustomerLookup(opened.requester, options, self._shared.trust, batch=batch)
-        return lookup.stream(ids, opened.streaming)
+        return lookup.stream(ids, opened.streaming, batches)
 
     def list_customers(
         self,

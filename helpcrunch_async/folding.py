@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from copy import copy
 from functools import partial
+from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
 from attrs import define, field
@@ -27,6 +28,7 @@ class Wanted(Generic[T]):
     """One id that is wanted, by one caller or by several."""
 
     id: int
+    flow: object = None  # of the first caller: whose turn it is
     callers: list["asyncio.Future[T]"] = field(factory=list)
     batch: "Batch[T] | None" = None  # the one that asks for it now
     missed_by: "Batch[T] | None" = None  # the one whose answer lacked it; then it is asked for alone
@@ -94,13 +96,13 @@ class Folder(Generic[T]):
 
     def want(self, wanted_id: int) -> "asyncio.Future[T]":
         """Want an id. Whoever wants it while it waits shares the answer."""
-        return self._want(wanted_id)[1]
+        return self._want(wanted_id, None)[1]
 
-    def _want(self, wanted_id: int) -> tuple[Wanted[T], "asyncio.Future[T]"]:
+    def _want(self, wanted_id: int, flow: object) -> tuple[Wanted[T], "asyncio.Future[T]"]:
         caller: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         wanted = self._together.get(wanted_id)
         if wanted is None:
-            wanted = Wanted(wanted_id)
+            wanted = Wanted(wanted_id, flow)
             if self._closed:
                 caller.set_exception(ClientClosedError("the client is closed"))
                 return wanted, caller
@@ -113,13 +115,27 @@ class Folder(Generic[T]):
         """Tell whether nothing is wanted, in line or on the wire."""
         return not (self._together or self._alone or self._tasks)
 
-    async def get(self, wanted_id: int, max_wait: float | None = None) -> T:
+    def requests_left(self, to_come: int) -> int:
+        """Return how many requests the ids that wait need, and `to_come` further ones."""
+        return len(self._alone) + -(-(len(self._together) + to_come) // self._width())
+
+    def flow_of(self, batch: Batch[T]) -> object:
+        """Return the flow of the oldest id that a batch in line will take; None when there is none."""
+        ahead, alone = self._in_line.index(batch), len(self._alone)
+        if ahead < alone:
+            share = islice(self._alone.values(), ahead, None)
+        else:
+            share = islice(self._together.values(), (ahead - alone) * self._width(), None)
+        first = next(share, None)
+        return None if first is None else first.flow
+
+    async def get(self, wanted_id: int, max_wait: float | None = None, flow: object = None) -> T:
         """Want an id and wait for it; whoever is cancelled meanwhile just leaves.
 
         Raises:
             TurnRefusedError: no turn came for it within `max_wait` seconds.
         """
-        wanted, caller = self._want(wanted_id)
+        wanted, caller = self._want(wanted_id, flow)
         give_up = None
         if max_wait is not None:
             give_up = asyncio.get_running_loop().call_later(max_wait, self._refuse, wanted, caller)

@@ -11,10 +11,11 @@ Sources: https://docs.helpcrunch.com/en/rest-api-v1/search-customers-v1 and .../
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence, Sized
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+import attrs
 from attrs import define
 
 from helpcrunch_async.checks import check_id
@@ -41,7 +42,8 @@ log: Final = logging.getLogger("helpcrunch_async")
 Ids: TypeAlias = Iterable[int] | AsyncIterable[int]
 
 WIDEST: Final = 100  # ids a search: as many as a page may have rows
-_BATCHES_IN_HAND: Final = 10
+STREAMED_BATCHES: Final = 10  # in hand: memory stays bounded
+GATHERED_BATCHES: Final = 100  # the same where all results are kept anyway
 _SINGLES_IN_HAND: Final = 100
 _TOO_MUCH: Final = frozenset({400, 413, 414, 422})  # statuses that a narrower search may not meet
 
@@ -91,13 +93,16 @@ class CustomerLookup:
         patient = options.max_wait is None and options.deadline is None
         most = _SINGLES_IN_HAND if patient else 1
         self._folder: Folder[Customer] = Folder(self._ask, self._width, most=most)
+        self._to_come: Callable[[], int] = lambda: 0  # ids, beyond those that wait
 
     def is_idle(self) -> bool:
         """Tell whether nobody waits for a customer."""
         return self._folder.is_idle()
 
-    def get(self, customer_id: int, max_wait: float | None = None) -> Coroutine[Any, Any, Customer]:
-        """Get one customer, in a request that others who wait may share.
+    def get(
+        self, customer_id: int, max_wait: float | None = None, flow: object = None
+    ) -> Coroutine[Any, Any, Customer]:
+        """Get one customer, in a request that others who wait may share; `flow` is the caller's.
 
         Raises:
             RateLimitError: no turn came within `max_wait` seconds.
@@ -105,12 +110,12 @@ class CustomerLookup:
         """
         # a coroutine less for each of the thousands who may wait here
         if max_wait is None:
-            return self._folder.get(customer_id)
-        return self._get_within(max_wait, customer_id)
+            return self._folder.get(customer_id, flow=flow)
+        return self._get_within(max_wait, customer_id, flow)
 
-    async def _get_within(self, max_wait: float, customer_id: int) -> Customer:
+    async def _get_within(self, max_wait: float, customer_id: int, flow: object) -> Customer:
         try:
-            return await self._folder.get(customer_id, max_wait)
+            return await self._folder.get(customer_id, max_wait, flow)
         except TurnRefusedError as refused:
             too_long = refusal(GET_CUSTOMER.request(customer_id), refused, max_wait)
         raise too_long
@@ -129,8 +134,10 @@ class CustomerLookup:
             return GET_CUSTOMER.request(ids[0]) if len(ids) == 1 else _search_request(ids)
 
         likely = SEARCH_CUSTOMERS.request() if self._width() > 1 else GET_CUSTOMER.request()
+        flow, expected = self._folder.flow_of(batch), self._folder.requests_left(self._to_come())
+        options = self._options if flow is None else attrs.evolve(self._options, flow=flow)
         try:
-            body = await self._requester.send(likely, self._options, fold=fold)
+            body = await self._requester.send(likely, options, fold=fold, expected=expected)
             if len(batch.wanted) == 1:
                 self._answer_one(batch.wanted[0], structure_one(body, Customer))
             else:
@@ -173,14 +180,17 @@ class CustomerLookup:
             if wanted.callers:
                 self._folder.ask_alone(wanted, batch)
 
-    async def stream(self, ids: Ids, running: set["CustomerLookup"]) -> AsyncGenerator[Lookup, None]:
-        """Look up any number of ids; see `HelpCrunchClient.stream_customers`.
+    async def stream(
+        self, ids: Ids, running: set["CustomerLookup"], batches: int = STREAMED_BATCHES
+    ) -> AsyncGenerator[Lookup, None]:
+        """Look up any number of ids, with at most so many batches in hand; see `stream_customers`.
 
         While it runs it is in `running`, for the client to close.
         """
         running.add(self)
-        room = max(_SINGLES_IN_HAND, _BATCHES_IN_HAND * self._width())
+        room = max(_SINGLES_IN_HAND, batches * self._width())
         source = _Source(ids, self._folder.want, room=room, refill=self._width())
+        self._to_come = source.to_come
         try:
             while (lookup := await source.next()) is not None:
                 yield lookup
@@ -212,6 +222,8 @@ class _Source:
         self._want = want
         self._room = room
         self._refill = refill
+        self._all = len(ids) if isinstance(ids, Sized) else None
+        self._pulled = 0
         self._in_hand = 0
         self._asked: dict[int, int] = {}  # how often each id waits for its answer
         self._results: deque[Lookup | BaseException] = deque()
@@ -240,6 +252,10 @@ class _Source:
             raise result
         return result
 
+    def to_come(self) -> int:
+        """Return how many ids are still to be pulled, as far as that is known."""
+        return 0 if self._all is None else max(0, self._all - self._pulled)
+
     async def close(self) -> None:
         """Stop pulling ids."""
         self._feeder.cancel()
@@ -259,6 +275,7 @@ class _Source:
             self._space.clear()
             await self._space.wait()
         self._in_hand += 1
+        self._pulled += 1
         times = self._asked.get(customer_id, 0)
         self._asked[customer_id] = times + 1
         if not times:

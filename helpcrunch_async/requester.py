@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from helpcrunch_async.checks import check_seconds
 from helpcrunch_async.errors import (
@@ -51,6 +51,8 @@ class CallOptions:
     deadline: float | None
     max_wait: float | None
     priority: Priority
+    flow: object = field(factory=object, eq=False, repr=False)
+    """Whose calls these are: those of one view of a client, which takes turns with the others."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.retry, RetryPolicy):
@@ -92,6 +94,7 @@ class _Call:
     request: Request
     options: CallOptions
     fold: Fold | None
+    expected: int  # how many calls its job still has, this one included
     ends_at: float | None  # on the loop's clock
     turn: Turn | None = None
     body: RedactedBytes | None = None
@@ -139,7 +142,9 @@ class Requester:
         self._sleep = sleep
         self._wall_clock = wall_clock
 
-    async def send(self, request: Request, options: CallOptions, *, fold: Fold | None = None) -> JSON:
+    async def send(
+        self, request: Request, options: CallOptions, *, fold: Fold | None = None, expected: int = 1
+    ) -> JSON:
         """Send a request, again if need be, and give the decoded body of its 2xx.
 
         None too when a deletion that is sent again finds nothing left to delete (`Request.gone_is_done`).
@@ -148,6 +153,7 @@ class Requester:
             request: what to send.
             options: how.
             fold: called when the turn has come; what it gives is sent in place of `request`.
+            expected: how many calls the job that this is part of still has, this one included.
 
         Raises:
             HelpCrunchError: what the last attempt met.
@@ -158,7 +164,7 @@ class Requester:
         if self._closed:  # whoever was given it before
             raise ClientClosedError("the client is closed")
         loop, deadline = asyncio.get_running_loop(), options.deadline
-        call = _Call(request, options, fold, None if deadline is None else loop.time() + deadline)
+        call = _Call(request, options, fold, expected, None if deadline is None else loop.time() + deadline)
         task = asyncio.current_task()
         assert task is not None
         cancelling = task.cancelling()
@@ -211,7 +217,9 @@ class Requester:
         if call.turn is not None:
             await call.turn.again(options.max_wait)
             return
-        call.turn = await self._limiter.turn(options.priority, options.max_wait)
+        call.turn = await self._limiter.turn(
+            options.priority, options.max_wait, flow=options.flow, expected=call.expected
+        )
         if call.fold is not None:
             call.request = _folded(call.fold, call.turn)
             call.body = encode_body(call.request.body)

@@ -162,7 +162,7 @@ class Recorder:
         self.seconds = seconds
         self.bodies: list[Any] = []
 
-    async def send(self, request: Request, _: CallOptions) -> JSON:
+    async def send(self, request: Request, _: CallOptions, *, expected: int) -> JSON:
         self.bodies.append(request.body)
         await asyncio.sleep(self.seconds)
         return None
@@ -335,7 +335,7 @@ class Failing(Recorder):
         self.error = error
         self.error.outcome_unknown = True
 
-    async def send(self, request: Request, _: CallOptions) -> JSON:
+    async def send(self, request: Request, _: CallOptions, *, expected: int) -> JSON:
         self.bodies.append(request.body)
         raise self.error
 
@@ -395,9 +395,11 @@ class Recording:
     def __init__(self) -> None:
         self.priorities: list[Priority] = []
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Any:
+    async def turn(
+        self, priority: Priority = "interactive", max_wait: float | None = None, **job: Any
+    ) -> Any:
         self.priorities.append(priority)
-        return await UNLIMITED.turn(priority, max_wait)
+        return await UNLIMITED.turn(priority, max_wait, **job)
 
 
 async def test_batches_let_others_go_first(server: Server) -> None:

@@ -541,7 +541,7 @@ async def test_what_is_handed_back_after_closing_is_told() -> None:
     await wire.folder.close()
     for hand_back in (wire.folder.ask_again, lambda wanted: wire.folder.ask_alone(wanted, Batch())):
         caller = asyncio.get_running_loop().create_future()
-        wanted: Wanted[str] = Wanted(1, [caller])
+        wanted: Wanted[str] = Wanted(1, callers=[caller])
         hand_back(wanted)
         with pytest.raises(ClientClosedError, match="the client was closed"):
             caller.result()

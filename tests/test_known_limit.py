@@ -161,9 +161,9 @@ def test_a_job_that_fits_the_budget_goes_ahead_while_there_is_room_on_the_wire()
     assert player.go(room=4) == 1
 
 
-@pytest.mark.parametrize(("lane", "room"), [("interactive", 10), ("bulk", 5)])
+@pytest.mark.parametrize(("lane", "room"), [("interactive", 10), ("bulk", 10)])
 def test_a_burst_fits_what_is_left_of_the_budget(lane: Priority, room: int) -> None:
-    """Bulk work leaves half of it; what was sent in the last window counts for both."""
+    """All of the job must, and what was sent in the last window counts."""
     for sent in range(3):
         for callers in (room - sent, room - sent + 1):
             player = Player()
@@ -274,8 +274,8 @@ def test_expects_some_round_trips_for_a_burst() -> None:
 
 @pytest.mark.parametrize(
     ("lane", "waiting", "burst"),
-    [("interactive", 100, 100), ("interactive", 20, 10), ("bulk", 50, 100)],
-    ids=["too many", "too far ahead", "more than half"],
+    [("interactive", 100, 100), ("bulk", 100, 100)],
+    ids=["too many", "too many of bulk"],
 )
 def test_expects_a_gap_a_turn_for_work_that_is_paced(lane: Priority, waiting: int, burst: int) -> None:
     """From when the next turn is due, which may be now."""
@@ -288,6 +288,28 @@ def test_expects_a_gap_a_turn_for_work_that_is_paced(lane: Priority, waiting: in
     assert wait == pytest.approx(gap - EARLY + 10 * gap)
     player.now += 5.0
     assert player.machine.expected_wait(player.now, lane, 10, 4.0) == pytest.approx(10 * gap)
+
+
+def test_expects_a_gap_a_turn_behind_a_burst() -> None:
+    """Of ten calls ahead nine have credit; the others are paced from now, not from when it is made up for."""
+    player = Player(100, 100.0, burst=10)
+    player.come(1)
+    player.go()
+    player.come(20)
+    assert player.machine.expected_wait(player.now, "interactive", 10, 4.0) == pytest.approx(player.pace.gap)
+
+
+def test_bulk_work_leaves_what_single_calls_have_wanted_within_the_hour() -> None:
+    """Twice their number in the fullest period, a sixth of the budget at least and half of it at most."""
+    for single, left in ((0, 20), (5, 20), (20, 40), (31, 60), (100, 60)):
+        for later, still_left in ((100.0, left), (3_500.0, left), (3_700.0, 20)):
+            player = Player(120, 60.0)
+            player.come(single)
+            player.go(room=200)
+            player.accept(single)
+            player.now += later
+            player.come(120, "bulk")
+            assert player.go(room=200) == 120 - still_left, (single, later)
 
 
 def test_expects_a_full_window_to_free_a_slot() -> None:
@@ -312,14 +334,11 @@ def test_expects_a_slot_a_window_after_the_oldest_accepted_call() -> None:
 
 
 def test_a_turn_knows_how_far_ahead_of_the_even_pace_it_went() -> None:
-    """A timer that fires early is not ahead."""
+    """To an eighth of a turn, and a timer that fires early is not ahead."""
     player = Player()
     player.come(4)
     player.go()
-    gap = player.pace.gap
-    assert [grant.depth for grant in player.flying] == pytest.approx(
-        [0.0, *(turn - 2 * EARLY / gap for turn in (1, 2, 3))]
-    )
+    assert [grant.depth for grant in player.flying] == [0.0, 0.875, 1.875, 2.875]
     assert [grant.is_ahead for grant in player.flying] == [False, True, True, True]
 
 

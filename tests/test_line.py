@@ -70,7 +70,7 @@ def test_a_lane_does_not_grow_with_those_who_left_it() -> None:
     line, places = line_of("i" * 1_000)
     for place in places[:997]:
         line.leave(place)
-    assert len(line._lanes["interactive"]) <= 2 * 3 + 64
+    assert len(line._lanes["interactive"][None].places) <= 2 * 3 + 64
     assert [line.take("interactive").number for _ in range(3)] == [998, 999, 1000]
 
 
@@ -79,11 +79,74 @@ def test_a_lane_is_not_swept_for_a_few_who_left_it() -> None:
     line, places = line_of("i" * 66)
     for place in places[:64]:
         line.leave(place)
-    assert len(line._lanes["interactive"]) == 66
+    assert len(line._lanes["interactive"][None].places) == 66
     line.leave(places[64])
-    assert len(line._lanes["interactive"]) == 66
+    assert len(line._lanes["interactive"][None].places) == 66
     line.leave(places[65])
-    assert line._lanes["interactive"] == []
+    assert not line._lanes["interactive"]
+
+
+def flows_of(letters: str) -> Line:
+    """A line that the flow of each letter joined, in that order."""
+    line = Line()
+    for number, flow in enumerate(letters, 1):
+        line.join(Place(number, "bulk", flow))
+    return line
+
+
+def order_of(line: Line) -> str:
+    """Take everybody; a letter for each flow."""
+    return "".join(str(line.take("bulk").flow) for _ in range(line.total))
+
+
+def test_flows_of_a_lane_take_turns() -> None:
+    """However many one of them has queued, a call of another waits for one turn of each."""
+    assert order_of(flows_of("aaaaaab")) == "abaaaaa"
+    assert order_of(flows_of("aaaabbbcc")) == "abcabcaba"
+
+
+def test_arrival_order_holds_within_a_flow() -> None:
+    """Each flow's calls go in the order in which they came."""
+    line = flows_of("aabab")
+    assert [line.take("bulk").number for _ in range(5)] == [1, 3, 2, 5, 4]
+
+
+def test_a_flow_that_comes_again_is_the_last() -> None:
+    """It has had its turn, and others wait; so it cannot gain by queueing one call at a time."""
+    line = flows_of("abc")
+    line.take("bulk")
+    line.join(Place(4, "bulk", "a"))
+    assert order_of(line) == "bca"
+
+
+def test_a_call_that_comes_back_goes_before_its_flows_others() -> None:
+    """Its turn was of no use, so its flow is the next one."""
+    line = flows_of("aabb")
+    first = line.take("bulk")
+    first.returning = True
+    line.join(first)
+    assert [line.take("bulk").number for _ in range(4)] == [1, 3, 2, 4]
+
+
+def test_flows_without_callers_are_dropped() -> None:
+    """Served or gone: nothing is left of them."""
+    line, places = Line(), [Place(number, "bulk", number) for number in range(1, 1_000)]
+    for place in places:
+        line.join(place)
+    for place in places[:500]:
+        line.leave(place)
+    for _ in range(499):
+        line.take("bulk")
+    assert line.first("bulk") is None
+    assert not line._lanes["bulk"]
+
+
+@pytest.mark.parametrize("letters", ["a", "aaaab", "aaabbbbcc", "abcabcaab", "aabbcaaaaaa"])
+def test_counts_who_goes_before_the_last_of_a_flow(letters: str) -> None:
+    """As the flows take turns: at most one turn less than there will be."""
+    for flow in set(letters):
+        order = order_of(flows_of(letters))
+        assert abs(flows_of(letters).before_last("bulk", flow) - order.rindex(flow)) <= len(set(letters)) - 1
 
 
 def lanes_of(letters: str) -> Lanes:
@@ -112,6 +175,24 @@ def test_lanes_count_who_waits() -> None:
     assert (lanes.total, lanes.interactive, lanes.bulk) == (3, 1, 2)
     lanes.leave("interactive")
     assert (lanes.total, lanes.interactive, lanes.bulk) == (2, 0, 2)
+
+
+def test_lanes_remember_what_was_announced() -> None:
+    """The largest job's, less the turns since; until one who waits gives up, or no one waits any more."""
+    lanes = Lanes()
+    for expected in (30, 29, 200):
+        lanes.join("bulk", expected)
+    assert (lanes.demand("bulk"), lanes.demand("interactive")) == (200, 0)
+    lanes.take("bulk")
+    assert lanes.demand("bulk") == 199
+    lanes.leave("bulk")
+    assert lanes.demand("bulk") == 1
+    lanes.join("bulk", 50)
+    assert lanes.demand("bulk") == 50
+    lanes.take("bulk")
+    lanes.take("bulk")
+    lanes.join("bulk")
+    assert lanes.demand("bulk") == 1
 
 
 def test_three_turns_are_interactive_and_one_is_bulk_while_both_wait() -> None:

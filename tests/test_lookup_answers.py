@@ -276,7 +276,9 @@ class Crowd:
     def __init__(self) -> None:
         self.waiting = 0
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self, priority: Priority = "interactive", max_wait: float | None = None, **job: Any
+    ) -> Turn:
         self.waiting += 1
         await asyncio.Event().wait()
         raise AssertionError
@@ -317,7 +319,9 @@ async def test_a_caller_who_has_waited_long_enough_gets_a_rate_limit_error() -> 
 class Refusing(Crowd):
     """A limiter whose line is too long for anybody."""
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self, priority: Priority = "interactive", max_wait: float | None = None, **job: Any
+    ) -> Turn:
         raise TurnRefusedError(9.0)
 
 

@@ -146,6 +146,32 @@ def test_an_interactive_call_waits_two_turns_at_most_behind_bulk_work() -> None:
     run_in_virtual_time(main())
 
 
+@pytest.mark.parametrize("lane", ["interactive", "bulk"])
+def test_a_lone_call_of_another_flow_waits_for_three_turns_at_most(lane: Priority) -> None:
+    """However many calls a flow has queued; and `max_wait` knows."""
+
+    async def main() -> None:
+        limiter = RateLimiter(120, 60.0)
+
+        async def queued(flow: str, max_wait: float | None = None) -> None:
+            turn = await limiter.turn(lane, max_wait, flow=flow)
+            await asyncio.sleep(0.1)
+            turn.accepted()
+
+        many = [asyncio.create_task(queued("many")) for _ in range(600)]
+        await asyncio.sleep(30)
+        granted = limiter.statistics.granted
+        await queued("one", max_wait=2.0)
+        assert limiter.statistics.granted - granted - 1 <= 3
+        with pytest.raises(TurnRefusedError):
+            await queued("many", max_wait=2.0)
+        for task in many:
+            task.cancel()
+        await asyncio.gather(*many, return_exceptions=True)
+
+    run_in_virtual_time(main())
+
+
 def test_max_wait_refuses_at_once_and_says_when_to_come_back() -> None:
     """A caller that cannot wait does not queue: it hears how long the line is."""
 

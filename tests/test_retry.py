@@ -91,7 +91,7 @@ class Line:
         self.told: list[str | tuple[str, float | None]] = []
         self.in_use = 0
 
-    async def turn(self, priority: str = "interactive", max_wait: float | None = None) -> "Line":
+    async def turn(self, priority: str = "interactive", max_wait: float | None = None, **job: Any) -> "Line":
         self.told.append("turn")
         self.in_use += 1
         return self
@@ -841,7 +841,9 @@ class Refusing:
     def __init__(self, expected: float | None) -> None:
         self.expected = expected
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self, priority: Priority = "interactive", max_wait: float | None = None, **job: Any
+    ) -> Turn:
         raise TurnRefusedError(self.expected)
 
 

@@ -199,12 +199,24 @@ def test_work_that_exceeds_the_budget_is_paced_from_its_start() -> None:
     assert driver.now - 1000.0 == pytest.approx(60 / 119, rel=0.01)
 
 
-def test_bulk_lumps_at_most_half_of_the_room_that_is_left() -> None:
-    """Sixty of 120 may go at once; sixty-one are paced, so that interactive calls still find room."""
-    for calls, lumped in ((60, True), (61, False)):
-        driver = Driver(120, 60.0)
-        burst(driver, calls, "arrive bulk")
-        assert (len(driver.flying) > 1) == lumped
+def test_a_burst_of_bulk_work_leaves_a_sixth_of_the_budget() -> None:
+    """A hundred of 120 go at once, the others are paced: single calls that come meanwhile find room."""
+    driver = Driver(120, 60.0)
+    burst(driver, 120, "arrive bulk")
+    while driver.flying:
+        driver.step("accept", 0.0, None)
+    assert driver.schedule.granted == 100
+    burst(driver, 1)
+    assert driver.schedule.granted == 101
+
+
+def test_a_job_that_exceeds_the_budget_is_paced_from_its_start_however_little_of_it_waits() -> None:
+    """Ten calls wait, of a hundred and twenty-one that were announced, or of a hundred and twenty."""
+    for announced, gone in ((121, 1), (120, 4)):
+        schedule = Driver(120, 60.0).schedule
+        for _ in range(10):
+            schedule.arrive(1000.0, "bulk", expected=announced)
+        assert len(list(schedule.grants(1000.0))) == gone
 
 
 def test_an_interactive_call_passes_bulk_work_at_once_while_there_is_room() -> None:
@@ -363,7 +375,11 @@ def test_a_burst_goes_ahead_as_far_as_it_may() -> None:
     assert driver.schedule.granted == 8
     driver.step("wake", 0.0, None)
     assert len(driver.flying) == 1
-    assert driver.now - 1000.0 == pytest.approx(8 * 60 / 119, rel=0.01)
+    gap = 60 / 119
+    assert driver.now - 1000.0 == pytest.approx(gap, rel=0.01), "the burst is not made up for"
+    driver.step("accept", 0.0, None)
+    driver.step("wake", 0.0, None)
+    assert driver.now - 1000.0 == pytest.approx(2 * gap, rel=0.01)
 
 
 def test_the_lump_is_blamed_also_when_its_first_call_arrives_last() -> None:

@@ -15,6 +15,8 @@ from attrs import define, field
 TICKS: Final = 10_000
 """A second. Turns are recorded to a tenth of a millisecond: loops and networks are coarser, and a time is a
 small integer in the value. No table objects."""
+DEPTH: Final = 0.125
+"""Turns: how finely it is recorded how far ahead of the even pace a turn was; short in the value."""
 AHEAD: Final = 0.5
 """Turns ahead of the even pace from which on a turn counts as part of a burst: a timer that fires 5 ms early
 is a fraction of a turn ahead, the first call of a burst nearly a whole one. No table objects between .1 and

@@ -10,8 +10,9 @@ from typing import Final
 
 from attrs import define, field
 
-from helpcrunch_async.rate_limit.cells import AHEAD, Cells
+from helpcrunch_async.rate_limit.cells import AHEAD, DEPTH, Cells
 from helpcrunch_async.rate_limit.climb import Climb
+from helpcrunch_async.rate_limit.demand import Demand
 from helpcrunch_async.rate_limit.estimate import LimitEstimator
 from helpcrunch_async.rate_limit.gate import Backoff, Rejection
 from helpcrunch_async.rate_limit.line import Lanes, Priority
@@ -35,6 +36,14 @@ At 1.5 `told` (120 where 40 is true) rejects .1 % more."""
 _LONGEST_PAUSE: Final = 4.0
 """Windows of a pause without Retry-After at most. Only a server that refuses for minutes objects: it is asked
 once in four windows then, not ever more rarely."""
+_SMALLEST_RESERVE: Final = 1 / 6
+"""The share of the budget that a burst of bulk work leaves to single calls where none came within the hour: 100
+requests from idle take a second; at 1/4 they take fifty."""
+_LARGEST_RESERVE: Final = 1 / 2
+"""The same where there were many: single calls then wait as they did when bulk work had half in any case."""
+_RESERVE_PER_CALL: Final = 2.0
+"""What is left for each single call of the fullest period of the last hour. To leave half at the first one would
+pace all bulk work behind the single call that opens a job."""
 _BURST_CUT: Final = 0.7
 """The share that is kept of the burst that was accepted, after one was too large. At 1 `interactive` (bursts)
 rejects half as much again."""
@@ -54,6 +63,7 @@ class KnownLimit:
     _earned_at: float  # up to when credit has been earned; seconds
     estimator: LimitEstimator
     climb: Climb
+    single_calls: Demand
     _cells: Cells
     _round_trip: RoundTrip
     window: float = field(init=False)  # seconds of the hard window
@@ -73,10 +83,9 @@ class KnownLimit:
         cls, limit: int, period: float, burst: int, cells: Cells, round_trip: RoundTrip
     ) -> "KnownLimit":
         """Make the pace of a client that has sent nothing."""
-        estimator, climb, most = LimitEstimator(period), Climb(period), float(burst)
-        return cls(
-            limit, period, most, float(limit), most, most, -inf, 0.0, estimator, climb, cells, round_trip
-        )
+        parts = LimitEstimator(period), Climb(period), Demand(period), cells, round_trip
+        most = float(burst)
+        return cls(limit, period, most, float(limit), most, most, -inf, 0.0, *parts)
 
     @property
     def rate(self) -> float:
@@ -116,19 +125,45 @@ class KnownLimit:
         if now >= self.next_due - EARLY - INSTANT:
             return lane, now
         ahead: Priority = "interactive" if lanes.interactive else "bulk"
-        if room > 0 and self._fits(ahead, used + lanes.waiting(ahead)):
-            return ahead, now
-        return lane, self.next_due
+        due = self._ahead_due(now, ahead, lanes, used, room)
+        return (ahead, due) if due < self.next_due - EARLY else (lane, self.next_due)
 
-    def _fits(self, lane: Priority, turns: int) -> bool:
-        """Return whether the callers of a lane may go ahead; `turns` are theirs and those of the last window.
+    def _ahead_due(self, now: float, lane: Priority, lanes: Lanes, used: int, room: int) -> float:
+        """Return when a lane may go ahead of the even pace.
 
-        As many do as there is credit for, the others evenly after them. But if the work exceeds the budget,
-        some caller waits a period anyway: a burst would gain no throughput, starve the calls that come
-        meanwhile and make the first rejection find many others on the wire. Bulk work, of which a stream
-        shows only a little at a time, leaves half of the budget in any case.
+        As many callers do as there is credit for, the others evenly after the last of them: the burst is not
+        made up for while the budget has room. Here turns are not early, or they would drift ahead of the
+        pace, and the burst be blamed for each rejection.
         """
-        return self._credit >= 1 and turns <= (self.calls if lane == "interactive" else self.calls / 2)
+        if not self._fits(now, lane, lanes, used, used):
+            return inf
+        if self._credit >= 1 and room > 0:
+            return now
+        last = next(reversed(self._cells), None)
+        return now if last is None else last.at + self.gap
+
+    def _fits(self, now: float, lane: Priority, lanes: Lanes, used: int, before: int) -> bool:
+        """Return whether the budget has room for all that a lane has still to do.
+
+        If it has not, some caller waits a period anyway: a burst would gain no throughput, starve the calls
+        that come meanwhile and make the first rejection find many others on the wire. Bulk work leaves a
+        reserve to single calls in any case.
+
+        Args:
+            now: seconds.
+            lane: whose callers want to go ahead.
+            lanes: who waits.
+            used: turns of the last window.
+            before: turns in the window before the one in question.
+        """
+        if used + lanes.demand(lane) > self.calls:
+            return False
+        return lane == "interactive" or before + 1 <= self.calls - self._reserve(now)
+
+    def _reserve(self, now: float) -> float:
+        """Return how many calls of the budget bulk work leaves: what single calls have wanted lately."""
+        wanted = _RESERVE_PER_CALL * self.single_calls.most(now)
+        return min(max(_SMALLEST_RESERVE * self.calls, wanted), _LARGEST_RESERVE * self.calls)
 
     def window_frees(self, now: float) -> float:
         """Return when the hard window has room for a turn."""
@@ -139,7 +174,7 @@ class KnownLimit:
     def _frees(self) -> float:
         return self._cells.frees_slot(self._most) + self.window
 
-    def take(self, at: float, lanes: Lanes, *, probe: bool) -> float:
+    def take(self, at: float, lane: Priority, lanes: Lanes, *, probe: bool) -> float:
         """Take a turn off the even pace and the credit.
 
         Going ahead costs credit, and so does a paced turn while others wait: a client that has been working
@@ -151,10 +186,12 @@ class KnownLimit:
             self._credit = max(0.0, self._credit - 1)
         self.next_due = max(next_due, at - EARLY) + gap
         self._earned_at = at
+        if lane == "interactive":
+            self.single_calls.took(at)
         self.estimator.took(at, probe=probe, saturated=at <= next_due + gap)
         if not probe:  # what a rejection is about is counted when it ends
             self._cells.forget(at - _KEPT * self.window - 2 * self._round_trip.mean)
-        return ahead / gap if ahead > 0 else 0.0
+        return int(ahead / gap / DEPTH) * DEPTH if ahead > 0 else 0.0
 
     def answered(self, lanes: Lanes, *, accepted: bool) -> None:
         """Allow for the jitter of the answers; count those that pay for the climb."""
@@ -184,6 +221,7 @@ class KnownLimit:
         if blames_burst:
             self.burst = max(1.0, _BURST_CUT * (rejection.deepest - rejection.rejected + 1))
             self._credit = 0.0
+            self.next_due = min(self.next_due, probe_at + self.gap)
         if not blames_burst or estimate.repeated:
             self._set_calls(estimate.correct(self.calls))
         self.climb.plan(self.calls, estimate, rejection.rejected + rejection.probes, probe_at)
@@ -200,8 +238,10 @@ class KnownLimit:
     def expected_wait(self, now: float, lanes: Lanes, lane: Priority, ahead: int, width: float) -> float:
         """Estimate the wait: some round trips for a burst, else one gap a turn."""
         used, frees = self._cells.turns_since(now - self.window), self.window_frees(now)
-        if ahead < self._credit and frees <= now and self._fits(lane, used + lanes.waiting(lane)):
-            return ahead / width * self._round_trip.mean
+        if frees <= now and self._fits(now, lane, lanes, used, used + ahead):
+            after_burst = max(0.0, ahead + 1 - self._credit)
+            in_burst = max(0.0, ahead - after_burst)
+            return in_burst / width * self._round_trip.mean + after_burst * self.gap
         return max(self.next_due, frees) - now + ahead * self.gap
 
     def recall(self, at: float) -> None:

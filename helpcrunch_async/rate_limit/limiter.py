@@ -1,7 +1,7 @@
 """Rate limiters to await, and what the client asks of one."""
 
 import random as random_module
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, Protocol, Self
 
 from attrs import frozen
@@ -52,12 +52,21 @@ class Limiter(Protocol):
         """Whether `again` waits out a 429, so that the retry policy need not."""
         ...
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self,
+        priority: Priority = "interactive",
+        max_wait: float | None = None,
+        *,
+        flow: Hashable | None = None,
+        expected: int = 1,
+    ) -> Turn:
         """Wait for a turn.
 
         Args:
             priority: the lane: interactive calls go ahead of bulk work, which gets one turn in four.
             max_wait: seconds that the caller can wait; None is for as long as it takes.
+            flow: whose turn it is; flows of a lane take turns.
+            expected: how many calls the job still has, this one included.
 
         Raises:
             TurnRefusedError: the line is longer than `max_wait`, or nothing has got through for so long
@@ -163,9 +172,16 @@ class RateLimiter:
         schedule, since = self._waiters.schedule, self._waiters.now() - (seconds or self.period)
         return not schedule.is_busy() and since > schedule.last_granted and not schedule.paused_for(since)
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self,
+        priority: Priority = "interactive",
+        max_wait: float | None = None,
+        *,
+        flow: Hashable | None = None,
+        expected: int = 1,
+    ) -> Turn:
         """Wait for a turn; see `Limiter.turn`."""
-        return await self._waiters.enter(priority, max_wait)
+        return await self._waiters.enter(priority, max_wait, flow, expected)
 
 
 class _Unlimited:
@@ -176,7 +192,14 @@ class _Unlimited:
     def __repr__(self) -> str:
         return "UNLIMITED"
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
+    async def turn(
+        self,
+        priority: Priority = "interactive",
+        max_wait: float | None = None,
+        *,
+        flow: Hashable | None = None,
+        expected: int = 1,
+    ) -> Turn:
         return self
 
     def accepted(self) -> None:

@@ -1,10 +1,16 @@
-"""The line: who is next. Arrival order within a lane; bulk work gets one turn in four while both wait.
+"""The line: who is next. Bulk work gets one turn in four while both lanes wait; flows of a lane take turns.
+
+A flow is the callers that wait on behalf of one user of the limiter, such as a view of a client. Arrival
+order holds within it, so that one that has queued hundreds of calls does not keep another one's only call
+waiting.
 
 `Lanes` counts the callers that wait, which is all that decisions need; `Line` holds those of one process.
 """
 
 import heapq
 from asyncio import Future
+from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Final, Literal, TypeAlias
 
 from attrs import define, field
@@ -30,6 +36,8 @@ class Lanes:
     interactive: int = 0
     bulk: int = 0
     streak: int = 0  # turns that single calls took in a row while bulk work waited
+    interactive_expected: int = 0  # the most calls that one job has announced and not made yet
+    bulk_expected: int = 0
 
     @property
     def total(self) -> int:
@@ -40,19 +48,31 @@ class Lanes:
         """Return how many callers wait in a lane."""
         return self.interactive if lane == "interactive" else self.bulk
 
-    def join(self, lane: Priority) -> None:
-        """Count one more caller."""
+    def demand(self, lane: Priority) -> int:
+        """Return how many calls a lane has still to make: those that wait, or that were announced."""
         if lane == "interactive":
+            return max(self.interactive, self.interactive_expected)
+        return max(self.bulk, self.bulk_expected)
+
+    def join(self, lane: Priority, expected: int = 1) -> None:
+        """Count one more caller, whose job still has `expected` calls, this one included."""
+        if lane == "interactive":
+            announced = self.interactive_expected if self.interactive else 0
             self.interactive += 1
+            self.interactive_expected = max(announced, expected)
         else:
+            announced = self.bulk_expected if self.bulk else 0
             self.bulk += 1
+            self.bulk_expected = max(announced, expected)
 
     def leave(self, lane: Priority) -> None:
-        """Count one caller less."""
+        """Count one caller less. What was announced may have been its job; others announce theirs again."""
         if lane == "interactive":
             self.interactive -= 1
+            self.interactive_expected = 0
         else:
             self.bulk -= 1
+            self.bulk_expected = 0
 
     def next(self) -> Priority:
         """Return the lane that has the next paced turn."""
@@ -64,29 +84,34 @@ class Lanes:
         """Count a turn of a lane."""
         if lane == "interactive":
             self.interactive -= 1
+            self.interactive_expected = max(0, self.interactive_expected - 1)
             self.streak = self.streak + 1 if self.bulk else 0
         else:
             self.bulk -= 1
+            self.bulk_expected = max(0, self.bulk_expected - 1)
             self.streak = 0
 
     def ahead_of_last(self, lane: Priority) -> int:
         """Return how many callers go before the last one of a lane."""
+        return self.ahead_of(lane, self.waiting(lane) - 1)
+
+    def ahead_of(self, lane: Priority, before: int) -> int:
+        """Return how many callers go before one that has `before` others of its own lane before it."""
         if lane == "interactive":
-            ahead = self.interactive - 1
-            return ahead + min(self.bulk, ahead // INTERACTIVE_PER_BULK)
-        ahead = self.bulk - 1
-        return ahead + min(self.interactive, (ahead + 1) * INTERACTIVE_PER_BULK)
+            return before + min(self.bulk, before // INTERACTIVE_PER_BULK)
+        return before + min(self.interactive, (before + 1) * INTERACTIVE_PER_BULK)
 
 
 @define(eq=False)
 class Place:
     """One caller's place in line, kept for as long as its call lasts.
 
-    A call that was rejected comes back with the same `number`, hence before all callers that came later.
+    A call that was rejected comes back with the same `number`, hence before all of its flow that came later.
     """
 
     number: int
     priority: Priority
+    flow: Hashable = None  # whose call it is
     generation: int = 0  # of callers: those of an event loop that was closed are gone
     since: float = 0.0  # when it came; seconds
     returning: bool = False  # it had a turn before, hence stands at the head
@@ -114,10 +139,30 @@ class Place:
 
 
 @define(eq=False)
-class Line:
-    """The callers of one process that wait, in two lanes."""
+class Flow:
+    """The callers of one flow that wait in a lane."""
 
-    _lanes: dict[Priority, list[Place]] = field(factory=lambda: {"interactive": [], "bulk": []})
+    places: list[Place] = field(factory=list)
+    """A heap; some have left."""
+    waiting: int = 0
+    """How many have not."""
+
+    def first(self) -> Place:
+        """Return the first caller; there is one."""
+        places = self.places
+        while not places[0].waiting:
+            heapq.heappop(places)
+        return places[0]
+
+
+@define(eq=False)
+class Line:
+    """The callers of one process that wait, in two lanes. The flows of a lane take turns."""
+
+    _lanes: dict[Priority, OrderedDict[Hashable, Flow]] = field(
+        factory=lambda: {lane: OrderedDict() for lane in PRIORITIES}
+    )
+    """The flows in which callers wait; the first has the next turn."""
     _waiting: dict[Priority, int] = field(factory=lambda: dict.fromkeys(PRIORITIES, 0))
     total: int = 0  # callers that wait in either lane
 
@@ -126,37 +171,60 @@ class Line:
         return self._waiting[priority]
 
     def join(self, place: Place) -> None:
-        """Add a caller: at the end when it is new, at its old place when it comes back."""
+        """Add a caller: at the end of its flow when it is new, at its old place when it comes back.
+
+        Its flow is the last in the lane if no caller of it waits, and the next one for a call that comes
+        back: the turn that it had was of no use.
+        """
         place.waiting = True
-        heapq.heappush(self._lanes[place.priority], place)
+        lane = self._lanes[place.priority]
+        flow = lane.get(place.flow)
+        if flow is None:
+            flow = lane[place.flow] = Flow()
+        if place.returning:
+            lane.move_to_end(place.flow, last=False)
+        heapq.heappush(flow.places, place)
+        flow.waiting += 1
         self._waiting[place.priority] += 1
         self.total += 1
 
     def leave(self, place: Place) -> None:
-        """Remove a caller. Its place stays in the lane, unseen, until it comes up or too many have left."""
+        """Remove a caller. Its place stays in the flow, unseen, until it comes up or too many have left."""
         place.waiting = False
         self._waiting[place.priority] -= 1
         self.total -= 1
         lane = self._lanes[place.priority]
-        if len(lane) > 2 * self._waiting[place.priority] + _GONE_KEPT:
-            self._lanes[place.priority] = [each for each in lane if each.waiting]
-            heapq.heapify(self._lanes[place.priority])
+        flow = lane[place.flow]
+        flow.waiting -= 1
+        if not flow.waiting:
+            del lane[place.flow]
+        elif len(flow.places) > 2 * flow.waiting + _GONE_KEPT:
+            flow.places = [each for each in flow.places if each.waiting]
+            heapq.heapify(flow.places)
 
     def first(self, priority: Priority) -> Place | None:
         """Return the first caller of a lane, None when no caller waits there."""
-        lane = self._lanes[priority]
-        while lane and not lane[0].waiting:
-            heapq.heappop(lane)
-        return lane[0] if lane else None
+        for flow in self._lanes[priority].values():
+            return flow.first()
+        return None
 
     def take(self, priority: Priority) -> Place:
         """Remove and return the first caller of a lane in which callers wait."""
         place = self.first(priority)
         assert place is not None
-        heapq.heappop(self._lanes[priority])
+        lane = self._lanes[priority]
+        heapq.heappop(lane[place.flow].places)
+        lane.move_to_end(place.flow)
         self.leave(place)
         return place
 
+    def before_last(self, priority: Priority, flow: Hashable) -> int:
+        """Return how many callers of a lane have their turn before the last one of a flow."""
+        lane = self._lanes[priority]
+        last = lane[flow].waiting
+        return sum(min(each.waiting, last) for each in lane.values()) - 1
+
     def places(self) -> list[Place]:
         """List the callers that wait, in the order of arrival."""
-        return sorted(place for lane in self._lanes.values() for place in lane if place.waiting)
+        flows = (flow for lane in self._lanes.values() for flow in lane.values())
+        return sorted(place for flow in flows for place in flow.places if place.waiting)

@@ -59,14 +59,14 @@ class Machine:
         cells, round_trip = Cells(GRID), RoundTrip()
         return cls(period, UnknownLimit.begin(cells, round_trip), cells, round_trip)
 
-    def join(self, now: float, lane: Priority) -> None:
-        """Count a caller that waits from now on."""
+    def join(self, now: float, lane: Priority, expected: int = 1) -> None:
+        """Count a caller that waits from now on, whose job still has `expected` calls, this one included."""
         gate, lanes = self.gate, self.lanes
         if not lanes.interactive and not lanes.bulk:
             self.pace.earn_credit(now)
             if gate.state is State.PAUSED and now > gate.until + self.period:
                 gate.restart_patience(now)
-        lanes.join(lane)
+        lanes.join(lane, expected)
 
     def leave(self, lane: Priority) -> None:
         """Count a caller less: it gave up."""
@@ -90,7 +90,7 @@ class Machine:
         is_probe = gate.state is not State.OPEN
         self.lanes.take(lane)
         at = int(now * TICKS) / TICKS
-        depth = self.pace.take(at, self.lanes, probe=is_probe)
+        depth = self.pace.take(at, lane, self.lanes, probe=is_probe)
         self.granted += 1
         if is_probe:
             gate.begin_probe(self.granted)

@@ -66,8 +66,11 @@ class Pace(Protocol):
         """Return when the hard window has room for a turn: `now` when it has."""
         ...
 
-    def take(self, at: float, lanes: Lanes, *, probe: bool) -> float:
-        """Take in that a turn goes; return how many turns ahead of the even pace. `lanes` still wait."""
+    def take(self, at: float, lane: Priority, lanes: Lanes, *, probe: bool) -> float:
+        """Take in that a lane's turn goes while `lanes` still wait.
+
+        Return how many turns ahead of the even pace it was.
+        """
         ...
 
     def answered(self, lanes: Lanes, *, accepted: bool) -> None:

@@ -1,6 +1,6 @@
 """The callers of one process, and the machine that decides. No I/O, no timers, the time is passed in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from math import inf
 
 from helpcrunch_async.rate_limit.cells import Grant
@@ -28,32 +28,32 @@ class Schedule:
         self._arrivals = 0
         self._generation = 0
 
-    def admit(self, now: float, priority: Priority) -> Place | None:
+    def admit(self, now: float, priority: Priority, flow: Hashable = None, expected: int = 1) -> Place | None:
         """Give a newcomer its turn at once, without standing in line, if no caller waits and one may go."""
         if self.line.total:
             return None
         machine = self.machine
-        machine.join(now, priority)
+        machine.join(now, priority, expected)
         if machine.due(now, self.wire.room)[1] > now + INSTANT:
             machine.leave(priority)
             return None
-        place = self._new_place(now, priority)
+        place = self._new_place(now, priority, flow)
         self._grant(now, place)
         return place
 
-    def arrive(self, now: float, priority: Priority) -> Place:
-        """Take a new place at the end of a lane."""
-        place = self._new_place(now, priority)
-        self.join(now, place)
+    def arrive(self, now: float, priority: Priority, flow: Hashable = None, expected: int = 1) -> Place:
+        """Take a new place at the end of a flow, for a job that still has `expected` calls."""
+        place = self._new_place(now, priority, flow)
+        self.join(now, place, expected)
         return place
 
-    def _new_place(self, now: float, priority: Priority) -> Place:
+    def _new_place(self, now: float, priority: Priority, flow: Hashable) -> Place:
         self._arrivals += 1
-        return Place(self._arrivals, priority, self._generation, now)
+        return Place(self._arrivals, priority, flow, self._generation, now)
 
-    def join(self, now: float, place: Place) -> None:
+    def join(self, now: float, place: Place, expected: int = 1) -> None:
         """Wait for a turn, or for another one, at the place's spot in its lane."""
-        self.machine.join(now, place.priority)
+        self.machine.join(now, place.priority, expected)
         self.line.join(place)
 
     def leave(self, place: Place) -> None:
@@ -130,6 +130,7 @@ class Schedule:
 
     def expected_wait(self, now: float, place: Place) -> float:
         """Estimate the seconds that a place will stand in line; one that came back is at the head."""
-        machine, priority = self.machine, place.priority
-        ahead = 0 if place.returning else machine.lanes.ahead_of_last(priority)
-        return machine.expected_wait(now, priority, ahead, self.wire.width)
+        machine, lane, ahead = self.machine, place.priority, 0
+        if not place.returning:
+            ahead = machine.lanes.ahead_of(lane, self.line.before_last(lane, place.flow))
+        return machine.expected_wait(now, lane, ahead, self.wire.width)

@@ -149,7 +149,7 @@ class UnknownLimit:
         """There is no hard window."""
         return now
 
-    def take(self, at: float, lanes: Lanes, *, probe: bool) -> float:
+    def take(self, at: float, lane: Priority, lanes: Lanes, *, probe: bool) -> float:
         """Take a turn; none goes ahead of the pace."""
         self._next_due = max(self._next_due, at - EARLY) + self.gap
         self._cells.keep(_REMEMBERED - 1)

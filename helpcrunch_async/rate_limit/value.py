@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from attrs import AttrsInstance, fields
 
-from helpcrunch_async.rate_limit.cells import TICKS, Cell, Cells
+from helpcrunch_async.rate_limit.cells import DEPTH, TICKS, Cell, Cells
 from helpcrunch_async.rate_limit.climb import Climb
+from helpcrunch_async.rate_limit.demand import Demand
 from helpcrunch_async.rate_limit.estimate import LimitEstimator, PastRejection
 from helpcrunch_async.rate_limit.gate import Backoff, Gate, Rejection, State
 from helpcrunch_async.rate_limit.known_limit import KnownLimit
@@ -22,7 +23,7 @@ from helpcrunch_async.rate_limit.machine import Machine
 from helpcrunch_async.rate_limit.pace import Pace, RoundTrip
 from helpcrunch_async.rate_limit.unknown_limit import Certainty, UnknownLimit
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the value, and of the rules: it changes with either, so that two versions never decide on one state."""
 
 
@@ -96,7 +97,14 @@ def _dump_cells(cells: Cells) -> list[Any]:
     turns, before = [], 0
     for cell in cells:
         ticks = round(cell.at * TICKS)
-        turns.append([ticks - before, cell.turns, cell.accepted, *([cell.deepest] if cell.deepest else ())])
+        turns.append(
+            [
+                ticks - before,
+                cell.turns,
+                cell.accepted,
+                *([int(cell.deepest / DEPTH)] if cell.deepest else ()),
+            ]
+        )
         before = ticks
     return [*_numbers(cells), turns]
 
@@ -109,7 +117,7 @@ def _load_cells(values: list[Any]) -> Cells:
     for since, count, accepted, *deepest in turns:
         ticks += since
         at = ticks / TICKS
-        cells.append(Cell(int(at / grid), at, count, accepted, *(deepest or (0.0,))))
+        cells.append(Cell(int(at / grid), at, count, accepted, *(each * DEPTH for each in deepest or (0,))))
     return Cells(grid, window_start, cells)
 
 
@@ -117,17 +125,23 @@ def _dump_pace(pace: Pace) -> list[Any]:
     if isinstance(pace, UnknownLimit):
         return [None, *_numbers(pace)]
     assert isinstance(pace, KnownLimit)
-    estimator, climb = pace.estimator, pace.climb
+    estimator, climb, single = pace.estimator, pace.climb, pace.single_calls
     past = [_numbers(each) for each in estimator.past]
-    return [*_numbers(pace), [*_numbers(estimator), past], _numbers(climb)]
+    return [*_numbers(pace), [*_numbers(estimator), past], _numbers(climb), _numbers(single)]
 
 
 def _load_pace(values: list[Any], cells: Cells, round_trip: RoundTrip) -> Pace:
     if values[0] is None:
         certainty, *numbers = values[1:]
         return UnknownLimit(*[Certainty(certainty), *_floats(numbers), cells, round_trip])
-    *numbers, estimator, climb = values
+    *numbers, estimator, climb, single = values
     *memory, past = estimator
     remembered = deque(PastRejection(*each) for each in past)
-    parts = [LimitEstimator(*[*_floats(memory), remembered]), Climb(*_floats(climb)), cells, round_trip]
+    parts = [
+        LimitEstimator(*[*_floats(memory), remembered]),
+        Climb(*_floats(climb)),
+        Demand(*_floats(single)),
+        cells,
+        round_trip,
+    ]
     return KnownLimit(*[*_floats(numbers), *parts])

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Hashable
 from math import inf
 
 from helpcrunch_async.rate_limit.line import Place, Priority
@@ -33,12 +34,18 @@ class Waiters:
         """Return the time on the schedule's clock; 0 before the first use."""
         return 0.0 if self._loop is None else self._loop.time() + self._offset
 
-    async def enter(self, priority: Priority, max_wait: float | None) -> "QueuedTurn":
-        """Wait for a turn at the end of a lane."""
+    async def enter(
+        self,
+        priority: Priority,
+        max_wait: float | None,
+        flow: Hashable | None = None,
+        expected: int = 1,
+    ) -> "QueuedTurn":
+        """Wait for a turn at the end of a flow."""
         now = self._bind().time() + self._offset
-        place = self.schedule.admit(now, priority)
+        place = self.schedule.admit(now, priority, flow, expected)
         if place is None:
-            place = self.schedule.arrive(now, priority)
+            place = self.schedule.arrive(now, priority, flow, expected)
             await self._wait(place, max_wait)
         return QueuedTurn(self, place)
 

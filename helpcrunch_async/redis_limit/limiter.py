@@ -2,7 +2,7 @@
 
 import os
 import random as random_module
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Final, Self
 
@@ -115,8 +115,15 @@ class RedisRateLimiter:
             rate=schedule.rate,
         )
 
-    async def turn(self, priority: Priority = "interactive", max_wait: float | None = None) -> Turn:
-        """Wait for a turn; see `Limiter.turn`.
+    async def turn(
+        self,
+        priority: Priority = "interactive",
+        max_wait: float | None = None,
+        *,
+        flow: Hashable | None = None,
+        expected: int = 1,
+    ) -> Turn:
+        """Wait for a turn; see `Limiter.turn`. `flow` and `expected` make no difference yet.
 
         Raises:
             TurnRefusedError: see `Limiter.turn`.

@@ -5,7 +5,7 @@ keeps to this process' share of the limit.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from math import inf
 from typing import Final
 
@@ -97,16 +97,16 @@ class SharedSchedule(Schedule):
             return super().paused_for(now)
         return max(0.0, self._gate.until - now) if self._gate.closed else 0.0
 
-    def admit(self, now: float, priority: Priority) -> Place | None:
+    def admit(self, now: float, priority: Priority, flow: Hashable = None, expected: int = 1) -> Place | None:
         """Give a turn without standing in line: only a process that is alone can tell."""
-        return super().admit(now, priority) if self.alone else None
+        return super().admit(now, priority, flow, expected) if self.alone else None
 
-    def join(self, now: float, place: Place) -> None:
+    def join(self, now: float, place: Place, expected: int = 1) -> None:
         """Wait for a turn, or for another one."""
         gate = self._gate
         if gate.closed and not self.line.total and now > gate.until + self.period:
             gate.close(gate.until, now)  # nobody asked for long: nobody's patience has been tried
-        super().join(now, place)
+        super().join(now, place, expected)
         self._latest[place.priority] = max(self._latest[place.priority], place.since)
 
     def grants(self, now: float) -> Iterator[Place]:

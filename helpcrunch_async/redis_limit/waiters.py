@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextvars import Context
 from typing import Final, Literal, TypeAlias
 
@@ -50,13 +50,19 @@ class SharedWaiters(Waiters):
         self._failures = 0
         self._told_of_limit = False
 
-    async def enter(self, priority: Priority, max_wait: float | None) -> QueuedTurn:
+    async def enter(
+        self,
+        priority: Priority,
+        max_wait: float | None,
+        flow: Hashable | None = None,
+        expected: int = 1,
+    ) -> QueuedTurn:
         """Wait for a turn at the end of a lane."""
         self._bind()
         self._check_reachable()
         if self._failure is not None and self.now() >= self._ask_at:
             self._ask_soon()  # is it back?
-        return await super().enter(priority, max_wait)
+        return await super().enter(priority, max_wait, flow, expected)
 
     async def enter_again(self, place: Place, max_wait: float | None) -> None:
         """Wait for another turn at the same place."""
