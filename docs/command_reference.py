@@ -1,8 +1,8 @@
 """A directive for pages about the command: its options, as the command itself tells them with `--help`.
 
 `{helpcrunch-command} fetch` stands for a part of the command, without a name for the command itself. The
-option `:without-epilog:` leaves out what `--help` says below the options; the exit codes that are the same
-for all parts are left out anyway.
+option `:without-epilog:` leaves out what `--help` says below the options; what is the same there for all
+parts is left out anyway.
 """
 
 import re
@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from helpcrunch_async.cli.app import app
-from helpcrunch_async.cli.exits import EXIT_CODES
+from helpcrunch_async.cli.exits import EPILOG
 
 _COMMAND: Final = typer.main.get_command(app)
 _BARE_OPTION: Final = re.compile(r"(?<![\w`-])--[a-z][a-z-]*")
@@ -23,10 +23,10 @@ _REMARK: Final = re.compile(r"(.*?) *\[([^\]]*)\]", re.DOTALL)  # default, range
 
 def page_of(name: str, *, with_epilog: bool = True) -> str:
     """Write what `--help` tells of a part of the command as Markdown; an empty name is the command itself."""
-    command: Any = vars(_COMMAND)["commands"][name] if name else _COMMAND
+    command: Any = vars(_COMMAND)["commands"][name].load() if name else _COMMAND
     program = f"helpcrunch {name}".strip()
     context = command.make_context(program, [], resilient_parsing=True)
-    epilog = (command.epilog or "").replace(EXIT_CODES, "") if with_epilog else ""
+    epilog = (command.epilog or "").replace(EPILOG, "") if with_epilog else ""
     return "\n\n".join(
         (
             f"```{{program}} {program}\n```",

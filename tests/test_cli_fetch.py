@@ -197,7 +197,7 @@ def test_fetch_gives_up_when_nothing_gets_through(run: Run, tmp_path: Path) -> N
         "stopped, since 200 customers in a row failed: HelpCrunch cannot be reached: "
         "no connection: Connection refused"
     )
-    assert "not finished: the same command goes on from here" in outcome.complaints[0]
+    assert "not finished: the same command resumes" in outcome.complaints[0]
     assert len(lines_of(tmp_path / "out.failures.jsonl")) == 200
 
 
@@ -353,7 +353,7 @@ def test_a_signal_gives_the_cursor_back(
     )
     assert code == 128 + sent
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
-    assert b"not finished: the same command goes on from here" in shown
+    assert b"not finished: the same command resumes" in shown
     assert (b"interrupted" if name == "SIGINT" else f"ended by {name}".encode()) in shown
     assert b"Traceback" not in shown
     assert lines_of(out)

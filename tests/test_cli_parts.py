@@ -228,16 +228,21 @@ def test_reasons_do_not_repeat_the_servers_words() -> None:
 
 @pytest.mark.parametrize(
     ("ending", "told"),
-    [(None, 1), (CommandError("x", ExitCode.FAILED), 1), (BrokenPipeError(), 0)],
+    [
+        (None, [False]),
+        (CommandError("x", ExitCode.FAILED), [False]),
+        (KeyboardInterrupt(), [True]),
+        (BrokenPipeError(), []),
+    ],
     ids=ascii,
 )
-def test_one_who_has_stopped_reading_is_told_nothing(ending: Exception | None, told: int) -> None:
-    """Everybody else is, once, whatever ends it."""
-    tellings: list[int] = []
-    with suppress(CommandError, BrokenPipeError), telling(lambda: tellings.append(1)):
+def test_one_who_has_stopped_reading_is_told_nothing(ending: BaseException | None, told: list[bool]) -> None:
+    """Everybody else is, once, whatever ends it; and whether it was Ctrl-C."""
+    tellings: list[bool] = []
+    with suppress(CommandError, KeyboardInterrupt, BrokenPipeError), telling(tellings.append):
         if ending is not None:
             raise ending
-    assert len(tellings) == told
+    assert tellings == told
 
 
 @pytest.mark.parametrize(

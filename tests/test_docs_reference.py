@@ -103,7 +103,8 @@ def test_every_option_that_the_command_tells_of_is_in_the_reference(
     words = _words((out / "index.txt").read_text(encoding="utf-8"))
     parts = vars(get_command(app))["commands"]
     assert len(parts) >= 8
-    for name, part in parts.items():
+    for name, unloaded in parts.items():
+        part = unloaded.load()
         for parameter in part.params:
             if parameter.name != "help":
                 written = "/".join((*parameter.opts, *parameter.secondary_opts))

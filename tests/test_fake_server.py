@@ -48,11 +48,12 @@ async def test_a_customer_is_served_bare(http: aiohttp.ClientSession) -> None:
     ids=["none", "wrong", "no scheme", "in brackets"],
 )
 async def test_a_wrong_key_is_401(headers: dict[str, str]) -> None:
-    """Only `Bearer` and the very key opens; the body is the documented one."""
+    """Only `Bearer` and the very key opens; the body is the documented one, and says which key that is."""
     async with FakeHelpCrunch() as server, aiohttp.ClientSession(headers=headers) as http:
         status, body = await get(http, f"{server.url}/customers/8737843")
         assert status == 401
-        assert body == {"errors": [GENERAL, {"code": "unauthorized", "message": "Unauthorized"}]}
+        message = "Unauthorized: this is a fake, which takes the API key key"
+        assert body == {"errors": [GENERAL, {"code": "unauthorized", "message": message}]}
         assert [request.status for request in server.requests] == [401]
 
 
@@ -60,7 +61,8 @@ async def test_the_old_401(http: aiohttp.ClientSession) -> None:
     """The older body has one item."""
     async with FakeHelpCrunch(spelling="old", api_key="another") as server:
         _, body = await get(http, f"{server.url}/customers/8737843")
-        assert body == {"errors": [{"code": "invalid_token", "message": "Invalid token"}]}
+        message = "Invalid token: this is a fake, which takes the API key another"
+        assert body == {"errors": [{"code": "invalid_token", "message": message}]}
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,75 @@
-"""The command itself: its parts, and what holds for all of them."""
+"""The command itself: its parts, and what holds for all of them.
+
+A part is imported when it is used: only `demo` and `sandbox` need a server, and only terminals need rich.
+"""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from helpcrunch_async import __version__
 from helpcrunch_async.cli import stdout
-from helpcrunch_async.cli.demo.command import demo
-from helpcrunch_async.cli.doctor.command import doctor
-from helpcrunch_async.cli.exits import EXIT_CODES, ExitCode
-from helpcrunch_async.cli.export.command import export
-from helpcrunch_async.cli.fetch.command import fetch
-from helpcrunch_async.cli.get import get
-from helpcrunch_async.cli.oddities import ODDITIES_HELP
+from helpcrunch_async.cli.exits import EPILOG, ExitCode
 from helpcrunch_async.cli.problems import complain
-from helpcrunch_async.cli.sandbox import SANDBOX_EXIT_CODES, sandbox
-from helpcrunch_async.cli.search.ask import WHERE_HELP
-from helpcrunch_async.cli.search.command import search
-from helpcrunch_async.cli.tag import tag
+from helpcrunch_async.cli.values import use_plain_values
+
+PARTS: Final = {
+    "get": ("get", "Get customers by their ids."),
+    "search": ("search.command", "Search customers or chats."),
+    "fetch": ("fetch.command", "Fetch any number of customers into a file."),
+    "export": ("export.command", "Write all customers, chats or messages, or some of them, into a file."),
+    "api": ("api", "Send a request to any endpoint."),
+    "tag": ("tag", "Put tags on customers, or take them off."),
+    "doctor": ("doctor.command", "Find out what stands between this machine and HelpCrunch."),
+    "demo": ("demo.command", "Watch many calls share a limit, beside the way it is usually written."),
+    "sandbox": ("sandbox", "Run a local fake HelpCrunch account to develop against, in any language."),
+}
+"""The module of each part, which has a function of that name and perhaps another EPILOG; and what it does."""
 
 
-class _Group(TyperGroup):
+class _PlainValues:
+    """Whose values are read without pydantic."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the command it is mixed into
+        for each in params:
+            use_plain_values(each)
+        return params
+
+
+class _Command(_PlainValues, TyperCommand):
+    pass
+
+
+class Part(TyperCommand):
+    """A part that is not imported yet: its name, and what it does."""
+
+    def __init__(self, name: str) -> None:
+        self._module, summary = PARTS[name]
+        super().__init__(name, help=summary)
+
+    def load(self) -> Any:
+        """Import it, and make a command of its function."""
+        assert self.name is not None
+        module = vars(import_module(f"helpcrunch_async.cli.{self._module}"))
+        part = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        part.command(self.name, cls=_Command, epilog=module.get("EPILOG", EPILOG))(module[self.name])
+        return typer.main.get_command(part)
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the arguments of the real one, whose context this is from then on."""
+        return self.load().make_context(*args, **options)
+
+
+class _Group(_PlainValues, TyperGroup):
     """A command whose wrong usage is told as everything else is: in one line."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: Part(name) for name in PARTS}
 
     def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]  # by name
         if not options.pop("standalone_mode", True):
@@ -62,7 +108,8 @@ app: Final = typer.Typer(
     name="helpcrunch",
     cls=_Group,
     help="Work with HelpCrunch within the account's request budget.",
-    epilog=EXIT_CODES,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode="markdown",  # paragraphs of docstrings flow
     pretty_exceptions_enable=False,  # they would show local variables, the key among them
@@ -83,13 +130,3 @@ def helpcrunch(
     ] = False,
 ) -> None:
     """Work with HelpCrunch within the account's request budget."""
-
-
-app.command(epilog=EXIT_CODES)(get)
-app.command(epilog=f"{WHERE_HELP}\n\n{EXIT_CODES}")(search)
-app.command(epilog=EXIT_CODES)(fetch)
-app.command(epilog=f"{WHERE_HELP}\n\n{EXIT_CODES}")(export)
-app.command(epilog=EXIT_CODES)(tag)
-app.command(epilog=EXIT_CODES)(doctor)
-app.command()(demo)
-app.command(epilog=f"{ODDITIES_HELP}\n\n{SANDBOX_EXIT_CODES}")(sandbox)

@@ -9,6 +9,12 @@ EXIT_CODES: Final = (
     "SIGHUP, Ctrl-C or SIGTERM; 141 nobody read the output."
 )
 
+EPILOG: Final = (
+    "Environment: HELPCRUNCH_API_KEY is the API key; without it, a terminal is asked. HELPCRUNCH_BASE_URL is "
+    f"another server than HelpCrunch's.\n\n{EXIT_CODES}"
+)
+"""What stands below the options of every part that talks to HelpCrunch."""
+
 
 class ExitCode(IntEnum):
     """What the shell is told; `EXIT_CODES` is the same for people."""

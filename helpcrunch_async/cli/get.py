@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from helpcrunch_async.cli import stdout
 from helpcrunch_async.cli.account import (
@@ -21,10 +20,9 @@ from helpcrunch_async.cli.account import (
 from helpcrunch_async.cli.exits import ExitCode
 from helpcrunch_async.cli.options import AsJson
 from helpcrunch_async.cli.problems import Debug, complain, run
-from helpcrunch_async.cli.progress import waiting
 from helpcrunch_async.cli.reasons import exit_code_of, is_about_all, reason_of
-from helpcrunch_async.cli.show.card import card_of
 from helpcrunch_async.cli.text import json_line
+from helpcrunch_async.cli.waiting import waiting
 from helpcrunch_async.converter import to_dict
 from helpcrunch_async.errors import HelpCrunchError
 from helpcrunch_async.models import Customer
@@ -65,6 +63,10 @@ def _print(customers: Sequence[Customer], *, as_json: bool) -> None:
         for customer in customers:
             stdout.put(json_line(to_dict(customer)))
     else:
+        from rich.console import Console  # noqa: PLC0415 - takes long, and only terminals need it
+
+        from helpcrunch_async.cli.show.card import card_of  # noqa: PLC0415 - the same
+
         console = Console()
         for customer in customers:
             console.print(card_of(customer))

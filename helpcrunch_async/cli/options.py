@@ -25,6 +25,15 @@ FormatOption = Annotated[
 Bom = Annotated[
     bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, by which Excel recognizes UTF-8.")
 ]
+Fields = Annotated[
+    str | None,
+    typer.Option(
+        "--fields",
+        metavar="NAME,...",
+        help="Only these fields, such as name,email; the id always comes first.",
+        show_default=False,
+    ),
+]
 Column = Annotated[
     str | None,
     typer.Option(
@@ -35,4 +44,4 @@ Column = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start over: replace what is in the files.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of words, also on a terminal.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, even on a terminal.")]

@@ -35,16 +35,19 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def telling(tell: Callable[[], None]) -> Iterator[None]:
-    """Tell in the end what has become of something, however it ends: but not one who has stopped reading."""
+def telling(tell: Callable[[bool], None]) -> Iterator[None]:
+    """Tell in the end what has become of something, however it ends: but not one who has stopped reading.
+
+    `tell` is called with whether it was interrupted, so that one who did so early learns how to resume.
+    """
     try:
         yield
     except BrokenPipeError:
         raise
-    except BaseException:
-        tell()
+    except BaseException as error:
+        tell(isinstance(error, KeyboardInterrupt))
         raise
-    tell()
+    tell(False)
 
 
 class Ended(KeyboardInterrupt):

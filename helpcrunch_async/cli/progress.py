@@ -1,7 +1,6 @@
 """The bar of a long job, on stderr."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from math import ceil, inf
 from types import TracebackType
@@ -29,7 +28,7 @@ class _Numbers(ProgressColumn):
         parts = [
             f"{task.completed:,.0f}{total}",
             f"{self._arrived(task) / (task.elapsed or inf):,.0f}/s",
-            f"budget {self._spending.lately()}/{self._limiter.limit}",
+            f"{self._spending.lately()} of {self._limiter.limit} requests a minute",
         ]
         seconds = self._seconds_left(task)
         if seconds is not None:
@@ -99,19 +98,3 @@ class FetchProgress:
         """Note one that need not be asked for."""
         self._skipped += 1
         self._progress.update(self._task, advance=1, skipped=self._skipped)
-
-
-@contextmanager
-def waiting(words: str = "Asking HelpCrunch") -> Iterator[None]:
-    """Show a terminal what is awaited: the account's budget can make an answer take a minute."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    status = console.status(words)
-    status.start()
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # the terminal is gone
-            status.stop()

@@ -16,14 +16,16 @@ from typing import Annotated, Any, Final
 import typer
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
-from helpcrunch_async.cli.oddities import Oddity, make_odd
+from helpcrunch_async.cli.oddities import ODDITIES_HELP, Oddity, make_odd
 from helpcrunch_async.cli.options import AsJson
 from helpcrunch_async.cli.problems import Debug, run
 from helpcrunch_async.cli.text import printable
 from helpcrunch_async.testing import FakeHelpCrunch, RecordedRequest, RollingLog
 
-SANDBOX_EXIT_CODES: Final = (
-    "Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 something failed; 2 wrong usage, or the port cannot be had."
+EPILOG: Final = (
+    f"{ODDITIES_HELP}\n\nEnvironment: clients of the library reach it by HELPCRUNCH_API_KEY and "
+    "HELPCRUNCH_BASE_URL, as it says when it starts; HELPCRUNCH_SIGNING_KEY signs webhooks.\n\n"
+    "Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 something failed; 2 wrong usage, or the port is in use."
 )
 _LOOPBACK: Final = "127.0.0.1"
 _SIGNING_KEY: Final = "HELPCRUNCH_SIGNING_KEY"
@@ -185,6 +187,9 @@ def _introduction(server: FakeHelpCrunch, key: str, more_lines: list[str]) -> li
         f"applications  {_all(server.applications)}",
         f"limit         {limit}",
         *more_lines,
+        "",
+        f"export HELPCRUNCH_API_KEY={shlex.quote(key)}",
+        f"export HELPCRUNCH_BASE_URL={server.url}",
         "",
         f"curl -H {header} {server.url}/{path}",
     ]

@@ -185,11 +185,13 @@ class _Tagging:
             stdout.put(json_line({"id": customer_id, "tags": [each.name for each in customer.tags]}))
         return True
 
-    def tell(self) -> None:
+    def tell(self, interrupted: bool) -> None:  # noqa: FBT001 - `telling` gives it
         """Tell what has become of it so far, if anything has."""
-        if not (self.done or self.codes):
+        if not (self.done or self.codes or interrupted):
             return
         parts = [f"{counted(self.done, 'customer')} changed"]
         if self.codes:
             parts.append(f"{len(self.codes):,} failed")
+        if interrupted:
+            parts.append("not finished: the same command may be run again")
         complain("; ".join(parts))

@@ -81,9 +81,7 @@ def read_page(body: object, model: type[M], *, offset: int) -> tuple[Page[M], tu
         DecodeError: it is no page, or one of more than 10,000 rows.
     """
     rows, problem = _rows_of(body)
-    meta, total = (body.get("meta"), body.get("total")) if isinstance(body, dict) else (None, None)
-    if total is None and isinstance(meta, dict):
-        total = meta.get("total")
+    total = _total_of(body)
     if problem is not None:
         raise DecodeError("not a page of rows", (problem,))
     kind: Any = model
@@ -99,7 +97,27 @@ def read_page(body: object, model: type[M], *, offset: int) -> tuple[Page[M], tu
         memo.reset(token)
     if len(problems) > _MOST_PROBLEMS:
         problems[_MOST_PROBLEMS:] = [f"$: {len(problems) - _MOST_PROBLEMS} more rows cannot be read"]
-    return Page(tuple(items), total if type(total) is int else None, offset, len(rows)), tuple(problems)
+    return Page(tuple(items), total, offset, len(rows)), tuple(problems)
+
+
+@hide_locals
+def raw_page(body: object, *, offset: int) -> Page[Any]:
+    """Return the rows of a page as they came.
+
+    Raises:
+        DecodeError: as `read_page`.
+    """
+    rows, problem = _rows_of(body)
+    if problem is not None:
+        raise DecodeError("not a page of rows", (problem,))
+    return Page(tuple(row for _, row in rows), _total_of(body), offset, len(rows))
+
+
+def _total_of(body: object) -> int | None:
+    meta, total = (body.get("meta"), body.get("total")) if isinstance(body, dict) else (None, None)
+    if total is None and isinstance(meta, dict):
+        total = meta.get("total")
+    return total if type(total) is int else None
 
 
 def _rows_of(body: object) -> tuple[list[tuple[str, Any]], str | None]:

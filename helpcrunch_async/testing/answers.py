@@ -74,11 +74,12 @@ _GENERAL = ("invalid_request", "Invalid request")
 """In the newer bodies the first item says nothing; the code that matters is second."""
 
 
-def unauthorized(spelling: Spelling) -> Answer:
-    """Answer 401: no key, or not the account's."""
+def unauthorized(spelling: Spelling, key: str) -> Answer:
+    """Answer 401: no key, or not the account's; which that is, is no secret."""
+    hint = f"this is a fake, which takes the API key {key}"
     if spelling == "old":
-        return _errors(401, ("invalid_token", "Invalid token"))
-    return _errors(401, _GENERAL, ("unauthorized", "Unauthorized"))
+        return _errors(401, ("invalid_token", f"Invalid token: {hint}"))
+    return _errors(401, _GENERAL, ("unauthorized", f"Unauthorized: {hint}"))
 
 
 def not_found(spelling: Spelling, noun: str, code: str = "not_found") -> Answer:

@@ -266,7 +266,7 @@ class FakeHelpCrunch(Contents):
         now = self._clock()
         fault = self._faults.take(call.method, call.path) if authorized else None
         if not authorized:
-            answer: Answer | None = answers.unauthorized(self._account.spelling)
+            answer: Answer | None = answers.unauthorized(self._account.spelling, self._api_key)
         elif fault is None:
             wait = None if self.rate_rule is None else self.rate_rule.hit(now)
             answer = (

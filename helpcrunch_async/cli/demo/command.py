@@ -1,7 +1,7 @@
 """`helpcrunch demo`, as it is typed."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from helpcrunch_async.cli.exits import ExitCode
 from helpcrunch_async.cli.options import AsJson
 from helpcrunch_async.cli.problems import Debug, run
 from helpcrunch_async.cli.text import json_line
+
+EPILOG: Final = "Environment: neither HELPCRUNCH_API_KEY nor HELPCRUNCH_BASE_URL is read."
 
 
 def demo(

@@ -2,11 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from helpcrunch_async.cli import stdout
 from helpcrunch_async.cli.account import (
@@ -26,7 +23,8 @@ from helpcrunch_async.cli.problems import Debug, run
 from helpcrunch_async.cli.text import json_line, printable
 from helpcrunch_async.protocol import BASE_URL
 
-_STYLES = {State.GOOD: "green", State.ODD: "yellow", State.BAD: "red", State.SKIPPED: "dim"}
+_WIDTH: Final = 16  # of what was looked at
+_STYLES: Final = {State.GOOD: "green", State.ODD: "yellow", State.BAD: "red", State.SKIPPED: "dim"}
 
 
 def doctor(
@@ -43,34 +41,35 @@ def doctor(
     """
 
     def work() -> ExitCode:
-        findings = [*look_at_versions(), *_look_beyond(base_url, allow_http=allow_http, use_proxy=use_proxy)]
+        findings: list[Finding] = []
+        for some in _look(base_url, allow_http=allow_http, use_proxy=use_proxy):
+            findings += some
+            if not as_json:
+                _show(some)
         if as_json:
             stdout.put(json_line(_to_dict(findings)))
-        else:
-            _show(findings)
         return _exit_code(findings)
 
     run(work, debug=debug)
 
 
-def _look_beyond(base_url: str | None, *, allow_http: bool, use_proxy: bool) -> list[Finding]:
-    """Look at what the environment says of the account, and ask HelpCrunch if that is usable."""
+def _look(base_url: str | None, *, allow_http: bool, use_proxy: bool) -> Iterator[list[Finding]]:
+    """Look at this machine, and ask HelpCrunch if possible; what is known comes before a key is asked for."""
+    yield look_at_versions()
     try:
         url = find_base_url(base_url, allow_http=allow_http)
     except CommandError as error:
-        return [Finding("base URL", State.BAD, str(error), "such as https://...", error.exit_code)]
+        yield [Finding("base URL", State.BAD, str(error), "such as https://...", error.exit_code)]
+        return
     own = " (HelpCrunch's own)" if url == BASE_URL else ""
-    findings = [
-        Finding("base URL", State.GOOD, f"{url}{own}"),
-        look_at_proxies(url, use_proxy=use_proxy),
-    ]
+    yield [Finding("base URL", State.GOOD, f"{url}{own}"), look_at_proxies(url, use_proxy=use_proxy)]
     try:
         key = find_key()
     except CommandError as error:
         advice = "in HelpCrunch: Settings, Developers, Public API; then export HELPCRUNCH_API_KEY=..."
-        return [*findings, Finding("key", State.BAD, str(error), advice, error.exit_code)]
-    account = Account(key, url, use_proxy)
-    return [*findings, *asyncio.run(look_at_helpcrunch(account, Watch()))]
+        yield [Finding("key", State.BAD, str(error), advice, error.exit_code)]
+        return
+    yield asyncio.run(look_at_helpcrunch(Account(key, url, use_proxy), Watch()))
 
 
 def _exit_code(findings: Sequence[Finding]) -> ExitCode:
@@ -92,11 +91,17 @@ def _show(findings: Sequence[Finding]) -> None:
     if not stdout.is_terminal(sys.stdout):
         for each in findings:
             advice = f" -> {each.advice}" if each.advice else ""
-            stdout.put(f"{each.state.value:4}  {each.what:16}  {printable(each.words)}{advice}\n".encode())
+            line = f"{each.state.value:4}  {each.what:{_WIDTH}}  {printable(each.words)}{advice}\n"
+            stdout.put(line.encode())
+        stdout.flush()
         return
+    from rich.console import Console  # noqa: PLC0415 - takes long, and only terminals need it
+    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.text import Text  # noqa: PLC0415 - the same
+
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, width=4)
+    grid.add_column(no_wrap=True, width=_WIDTH)
     grid.add_column(overflow="fold")
     for each in findings:
         grid.add_row(

@@ -1,13 +1,15 @@
 """`helpcrunch export`, as it is typed."""
 
 import asyncio
+import sys
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from helpcrunch_async.cli import stdout
+from helpcrunch_async.cli import exits, stdout
 from helpcrunch_async.cli.account import (
     DEFAULT_BUDGET,
     AllowHttp,
@@ -19,13 +21,25 @@ from helpcrunch_async.cli.account import (
 from helpcrunch_async.cli.exits import CommandError, ExitCode
 from helpcrunch_async.cli.export.failures import ExportFailures
 from helpcrunch_async.cli.export.job import Export, Target
+from helpcrunch_async.cli.files.fields import fields_of
 from helpcrunch_async.cli.files.layouts import layout_of
-from helpcrunch_async.cli.options import AsJson, Bom, FormatOption, Out
+from helpcrunch_async.cli.options import AsJson, Bom, Fields, FormatOption
 from helpcrunch_async.cli.problems import Debug, complain, run, telling
 from helpcrunch_async.cli.reasons import exit_code_of
-from helpcrunch_async.cli.search.ask import AnySuffices, Order, OrderOption, Raw, Sort, Where, ask_of
+from helpcrunch_async.cli.search.ask import (
+    WHERE_HELP,
+    AnySuffices,
+    Order,
+    OrderOption,
+    Raw,
+    Sort,
+    Where,
+    ask_of,
+)
 from helpcrunch_async.cli.text import json_line
 from helpcrunch_async.models import Chat, Customer, Message
+
+EPILOG: Final = f"{WHERE_HELP}\n\n{exits.EPILOG}"
 
 
 class Noun(StrEnum):
@@ -45,12 +59,21 @@ def export(
         Noun, typer.Argument(metavar="customers|chats|messages", help="What to export.", show_default=False)
     ],
     *,
-    out: Out,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE|-",
+            help="Gets JSON lines, or CSV if its name ends in .csv; - is stdout, as is a pipe without this.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file, even if `export` did not write it.")
     ] = False,
     format_: FormatOption = None,
     bom: Bom = False,
+    fields: Fields = None,
     chat: Annotated[
         list[int] | None,
         typer.Option(
@@ -103,10 +126,14 @@ def export(
         sorted_by = sort or _STEADIEST[about]
         rising = Order.ASC if sort is None and order is None else order
         ask = ask_of(about, where, raw, any_suffices=any_suffices, sort=sorted_by, order=rising)
+        if out is None and stdout.is_terminal(sys.stdout):
+            raise CommandError("where to? Give --out FILE, or --out - for this terminal", ExitCode.USAGE)
+        to, model = out or Path("-"), _MODELS[noun]
+        layout = layout_of(model, to, format_, bom=bom, fields=fields_of(model, fields))
         account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
-        target = Target(out, layout_of(_MODELS[noun], out, format_, bom=bom), overwrite=overwrite)
+        target = Target(to, layout, overwrite=overwrite)
         chats = list(dict.fromkeys(chat)) if chat else None
-        job = Export(account, ask, target, ExportFailures(out), noun.value, chats, limit)
+        job = Export(account, ask, target, ExportFailures(to), noun.value, chats, limit)
         with telling(partial(_tell, job, as_json=as_json)):
             asyncio.run(job.run())
         return exit_code_of(job.failed.codes)
@@ -114,8 +141,8 @@ def export(
     run(work, debug=debug)
 
 
-def _tell(job: Export, *, as_json: bool) -> None:
-    if not (job.target.is_whole or job.target.count or job.failed.codes):
+def _tell(job: Export, interrupted: bool, *, as_json: bool) -> None:  # noqa: FBT001 - `telling` gives it
+    if not (interrupted or job.target.is_whole or job.target.count or job.failed.codes):
         return  # it ended before anything came of it: the reason is all there is to tell
     if not as_json:
         complain(job.line())

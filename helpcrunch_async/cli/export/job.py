@@ -18,11 +18,12 @@ from helpcrunch_async.cli.files.line_file import pieces_of, reason_in
 from helpcrunch_async.cli.files.places import is_own, is_straight, make_beside, refuse_link
 from helpcrunch_async.cli.files.row_file import RowFile, read_written
 from helpcrunch_async.cli.problems import complain
-from helpcrunch_async.cli.progress import FetchProgress, waiting
+from helpcrunch_async.cli.progress import FetchProgress
 from helpcrunch_async.cli.reasons import is_about_all, reason_of
 from helpcrunch_async.cli.search.ask import Ask
 from helpcrunch_async.cli.stdout import is_terminal
 from helpcrunch_async.cli.text import counted, printable
+from helpcrunch_async.cli.waiting import waiting
 from helpcrunch_async.client import HelpCrunchClient
 from helpcrunch_async.errors import DecodeError, HelpCrunchError
 from helpcrunch_async.models import Message

@@ -25,9 +25,9 @@ from helpcrunch_async.cli.files.layouts import layout_of
 from helpcrunch_async.cli.files.row_file import RowFile
 from helpcrunch_async.cli.options import AsJson, Bom, Column, FormatOption, Out, Overwrite
 from helpcrunch_async.cli.problems import Debug, complain, run, telling
-from helpcrunch_async.cli.progress import waiting
 from helpcrunch_async.cli.reasons import exit_code_of
 from helpcrunch_async.cli.text import json_line, printable
+from helpcrunch_async.cli.waiting import waiting
 from helpcrunch_async.models import Customer
 
 
@@ -104,9 +104,9 @@ def fetch(
     run(work, debug=debug)
 
 
-def _tell(job: Fetch, *, as_json: bool) -> None:
+def _tell(job: Fetch, interrupted: bool, *, as_json: bool) -> None:  # noqa: FBT001 - `telling` gives it
     summary = job.summary()
-    if summary.says_nothing():
+    if summary.says_nothing() and not interrupted:
         return
     if not as_json:
         complain(summary.line())

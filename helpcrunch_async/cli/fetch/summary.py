@@ -38,7 +38,7 @@ class Summary:
             parts.append(f"{self.failed:,} failed{where}")
         parts.append(f"{counted(self.requests, 'request')} in {self.seconds:.1f} s")
         if not self.finished and self.resumable:
-            parts.append("not finished: the same command goes on from here")
+            parts.append("not finished: the same command resumes")
         return "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:

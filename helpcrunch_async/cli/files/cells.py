@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,17 +43,25 @@ Some split at ; or tab, whatever stands at the beginning of the file, and then d
 _NUMBER: Final = re.compile(r"[+-][0-9 ()./-]*")  # a telephone number, say
 
 
-def names_of(model: type) -> list[str]:
-    """Give the names of a model's columns."""
-    return [path.rstrip("_").replace(".", "_") for path in PATHS[model]]
+def paths_of(model: type, fields: Collection[str] | None = None) -> Sequence[str]:
+    """Return the paths of a model's columns: all of them, or those of some fields."""
+    if fields is None:
+        return PATHS[model]
+    return [path for field in fields for path in PATHS[model] if path.partition(".")[0] == field]
 
 
-def cells_of(instance: Any) -> list[str]:
-    """Give a model's cells."""
-    return [_cell(_value(instance, path)) for path in PATHS[type(instance)]]
+def name_of(path: str) -> str:
+    """Return the name of a column."""
+    return path.rstrip("_").replace(".", "_")
 
 
-def _value(instance: Any, path: str) -> Any:
+def cell_of(instance: Any, path: str) -> str:
+    """Return one cell of a model."""
+    return _cell(value_of(instance, path))
+
+
+def value_of(instance: Any, path: str) -> Any:
+    """Return what a path leads to."""
     for name in path.split("."):
         if instance is None:
             return None

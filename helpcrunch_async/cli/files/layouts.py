@@ -4,17 +4,18 @@ import codecs
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
 from helpcrunch_async.cli.exits import CommandError, ExitCode
-from helpcrunch_async.cli.files.cells import cells_of, names_of
+from helpcrunch_async.cli.files.cells import cell_of, name_of, paths_of
+from helpcrunch_async.cli.files.fields import row_of
 from helpcrunch_async.cli.files.ids import read_id
 from helpcrunch_async.cli.files.lines import Lines, csv_records
 from helpcrunch_async.cli.text import json_line
-from helpcrunch_async.converter import to_dict
 
 
 class Format(StrEnum):
@@ -48,7 +49,14 @@ class Layout(Protocol):
         ...
 
 
-def layout_of(model: type, path: Path, given: Format | None, *, bom: bool = False) -> Layout:
+def layout_of(
+    model: type,
+    path: Path,
+    given: Format | None,
+    *,
+    bom: bool = False,
+    fields: Sequence[str] | None = None,
+) -> Layout:
     """Take the format that was given, or the one that the name of the file asks for.
 
     Raises:
@@ -57,20 +65,21 @@ def layout_of(model: type, path: Path, given: Format | None, *, bom: bool = Fals
     is_csv = path.suffix.lower() == ".csv" if given is None else given is Format.CSV
     if bom and not is_csv:
         raise CommandError("--bom is for CSV", ExitCode.USAGE)
-    return CsvLayout(model, bom=bom) if is_csv else JsonLayout(model)
+    return CsvLayout(model, fields, bom=bom) if is_csv else JsonLayout(model, fields)
 
 
 class JsonLayout:
-    """JSON lines, spelt as the API spells them: nothing is left out."""
+    """JSON lines, spelt as the API spells them: everything, or some fields."""
 
     header: bytes = b""
 
-    def __init__(self, model: type) -> None:
-        self._names = to_dict(model(1)).keys()
+    def __init__(self, model: type, fields: Sequence[str] | None = None) -> None:
+        self._fields = fields
+        self._names = row_of(model(1), fields).keys()
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one line."""
-        return json_line(to_dict(instance))
+        return json_line(row_of(instance, self._fields))
 
     def ids_in(self, lines: Lines) -> Iterator[int | None]:
         """Give the id of each object; the last one may lack its line end."""
@@ -83,13 +92,18 @@ class JsonLayout:
             row = json.loads(line)
         except RecursionError:
             raise ValueError("nested too deeply") from None
-        # other versions may know a field more or less
-        if not isinstance(row, dict) or 2 * len(self._names & row.keys()) < len(self._names):
+        if not isinstance(row, dict) or not self._are_ours(row.keys()):
             raise ValueError("not a row of this kind")
         number = row.get("id")
         if type(number) is not int:
             raise ValueError("no id")
         return number
+
+    def _are_ours(self, names: AbstractSet[str]) -> bool:
+        if self._fields is not None:
+            return names == self._names
+        # other versions may know a field more or less
+        return 2 * len(self._names & names) > len(self._names)
 
     def is_torn(self, rest: bytes) -> bool:
         """Tell whether it begins as our objects do."""
@@ -100,14 +114,15 @@ class JsonLayout:
 class CsvLayout:
     """CSV as spreadsheets read it: a header, nested fields flattened, formulas defused."""
 
-    def __init__(self, model: type, *, bom: bool = False) -> None:
-        self._names = names_of(model)
+    def __init__(self, model: type, fields: Sequence[str] | None = None, *, bom: bool = False) -> None:
+        self._paths = paths_of(model, fields)
+        self._names = [name_of(path) for path in self._paths]
         self._bare_header = _csv_line(self._names)
         self.header: bytes = codecs.BOM_UTF8 + self._bare_header if bom else self._bare_header
 
     def line(self, instance: Any) -> bytes:
         """Write a model as one record."""
-        return _csv_line(cells_of(instance))
+        return _csv_line([cell_of(instance, path) for path in self._paths])
 
     def ids_in(self, lines: Lines) -> Iterator[int | None]:
         """Give the first cell of each record; the last one may be half a cell unless a line end follows."""

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import aclosing
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
-from helpcrunch_async.cli import stdout
+from helpcrunch_async.cli import exits, stdout
 from helpcrunch_async.cli.account import (
     DEFAULT_BUDGET,
     Account,
@@ -21,10 +20,11 @@ from helpcrunch_async.cli.account import (
     find_account,
 )
 from helpcrunch_async.cli.exits import CommandError, ExitCode
-from helpcrunch_async.cli.options import AsJson
+from helpcrunch_async.cli.files.fields import fields_of, row_of
+from helpcrunch_async.cli.options import AsJson, Fields
 from helpcrunch_async.cli.problems import Debug, complain, run
-from helpcrunch_async.cli.progress import waiting
 from helpcrunch_async.cli.search.ask import (
+    WHERE_HELP,
     AnySuffices,
     Ask,
     OrderOption,
@@ -33,9 +33,11 @@ from helpcrunch_async.cli.search.ask import (
     Where,
     ask_of,
 )
-from helpcrunch_async.cli.show.table import table_of
 from helpcrunch_async.cli.text import json_line
-from helpcrunch_async.converter import to_dict
+from helpcrunch_async.cli.waiting import waiting
+from helpcrunch_async.models import Chat, Customer
+
+EPILOG: Final = f"{WHERE_HELP}\n\n{exits.EPILOG}"
 
 
 class Noun(StrEnum):
@@ -43,6 +45,9 @@ class Noun(StrEnum):
 
     CUSTOMERS = "customers"
     CHATS = "chats"
+
+
+_MODELS: Final = {Noun.CUSTOMERS: Customer, Noun.CHATS: Chat}
 
 
 def search(
@@ -56,6 +61,7 @@ def search(
     sort: Sort = None,
     order: OrderOption = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to give at most.")] = 100,
+    fields: Fields = None,
     as_json: AsJson = False,
     budget: Budget = DEFAULT_BUDGET,
     base_url: BaseUrl = None,
@@ -74,11 +80,12 @@ def search(
             raise CommandError(
                 f"search for what? Give --where; all {noun.value} is `export {noun.value}`", ExitCode.USAGE
             )
+        names = fields_of(_MODELS[noun], fields)
         account = find_account(base_url, allow_http=allow_http, use_proxy=use_proxy, budget=budget)
         if as_json or not stdout.is_terminal(sys.stdout):
-            count = asyncio.run(_put_lines(account, ask, limit))
+            count = asyncio.run(_put_lines(account, ask, limit, names))
         else:
-            count = _draw(asyncio.run(_find(account, ask, limit)))
+            count = _draw(asyncio.run(_find(account, ask, limit)), names)
         if count == limit:
             complain(f"these are the first {count}: --limit gives more, `export {noun.value}` gives all")
         elif not count:
@@ -88,11 +95,11 @@ def search(
     run(work, debug=debug)
 
 
-async def _put_lines(account: Account, ask: Ask, limit: int) -> int:
+async def _put_lines(account: Account, ask: Ask, limit: int, fields: Sequence[str] | None) -> int:
     count = 0
     async with account.client() as client, aclosing(aiter(ask.listing(client, limit))) as rows:
         async for row in rows:
-            stdout.put(json_line(to_dict(row)))
+            stdout.put(json_line(row_of(row, fields)))
             stdout.flush()
             count += 1
     return count
@@ -104,8 +111,12 @@ async def _find(account: Account, ask: Ask, limit: int) -> Sequence[Any]:
             return await ask.listing(client, limit).to_list()
 
 
-def _draw(rows: Sequence[Any]) -> int:
+def _draw(rows: Sequence[Any], fields: Sequence[str] | None) -> int:
+    from rich.console import Console  # noqa: PLC0415 - takes long, and only terminals need it
+
+    from helpcrunch_async.cli.show.table import table_of  # noqa: PLC0415 - the same
+
     console = Console()
     if rows:
-        console.print(table_of(rows, console.width))
+        console.print(table_of(rows, console.width, fields))
     return len(rows)

@@ -1,6 +1,7 @@
 """Many rows for the eye: what tells one from the other, as much of it as the terminal is wide."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final, Literal
 
 from rich import box
@@ -8,6 +9,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from helpcrunch_async.cli.files.cells import name_of, paths_of, value_of
 from helpcrunch_async.cli.show.moment import shown_day, shown_moment
 from helpcrunch_async.cli.text import printable
 from helpcrunch_async.models import Chat, Customer
@@ -19,10 +21,13 @@ _GAP: Final = 2  # blanks between columns
 _EDGES: Final = 2  # of the box around them
 
 
-def table_of(rows: Sequence[Customer] | Sequence[Chat], width: int) -> Table:
-    """Draw rows of one kind; the narrower the terminal, the fewer columns."""
+def table_of(
+    rows: Sequence[Customer] | Sequence[Chat], width: int, fields: Sequence[str] | None = None
+) -> Table:
+    """Draw rows of one kind: some fields, or what fits, which is less the narrower the terminal is."""
     wide = width >= _WIDE
-    shown = [{name: printable(cell or "") for name, cell in _cells(row, wide=wide).items()} for row in rows]
+    drawn = (_cells(row, wide=wide) if fields is None else _some_cells(row, fields) for row in rows)
+    shown = [{name: printable(cell or "") for name, cell in cells.items()} for cells in drawn]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP, 0, 0), pad_edge=False)
     headings = list(shown[0]) if shown else []
     longest = [max(map(cell_len, (heading, *(cells[heading] for cells in shown)))) for heading in headings]
@@ -46,6 +51,27 @@ def _rooms(headings: Sequence[str], longest: Sequence[int], width: int) -> list[
         rooms[name] = max(1, min(rooms[name], left // (len(others) - position)))
         left -= rooms[name]
     return list(rooms.values())
+
+
+def _some_cells(row: Customer | Chat, fields: Sequence[str]) -> dict[str, str | None]:
+    paths = paths_of(type(row), fields)
+    return {name_of(path).replace("_", " "): _shown(value_of(row, path)) for path in paths}
+
+
+def _shown(value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return shown_moment(value)
+        case tuple():
+            return _joined(each.name or f"{each.id}" for each in value)
+        case Mapping():
+            return _joined(f"{name}: {each}" for name, each in value.items())
+        case _:
+            return str(value)
 
 
 def _cells(row: Customer | Chat, *, wide: bool) -> dict[str, str | None]:
