@@ -63,7 +63,7 @@ class FailuresFile(Failures):
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         super().__init__()
-        self.path: Path = path
+        self.path: Path | None = path
         self._path = path
         self._lines = LineFile(path, keep=keep, when_needed=True)
         self._is_outdated = False
