@@ -18,7 +18,7 @@ _TARGET: Final = 2  # turns
 
 
 @define(eq=False)
-class _Watched:
+class Watched:
     """A limiter that notes how long interactive calls stand in line: in seconds, and in others' turns."""
 
     limiter: RateLimiter
@@ -29,6 +29,7 @@ class _Watched:
     async def turn(
         self, priority: Priority = "interactive", max_wait: float | None = None, **more: Any
     ) -> Turn:
+        """Wait for a turn, and note how long that took."""
         clock = asyncio.get_running_loop().time
         came, granted = clock(), self.limiter.statistics.granted
         turn = await self.limiter.turn(priority, max_wait, **more)
@@ -61,7 +62,7 @@ def beside_bulk(load: _Load, rule: str) -> tuple[list[float], list[int], int, fl
     account, ids = some_account(load.count)
     dice = random.Random(f"{load.name} {rule}")
     server = Server(RULES[rule](LIMIT, PERIOD, False), retry_after=True, random=dice)
-    watched = _Watched(RateLimiter(LIMIT, PERIOD, random=dice.random))
+    watched = Watched(RateLimiter(LIMIT, PERIOD, random=dice.random))
 
     async def fetch() -> float:
         async with HelpCrunchClient(
@@ -87,7 +88,7 @@ def bursts(rule: str, round_trip: float, minutes: int) -> tuple[list[float], int
     """Send twenty calls at once every 17 s or so, 60 % of the budget; gives their waits in line."""
     dice = random.Random(f"{rule} {round_trip}")
     server = Server(RULES[rule](LIMIT, PERIOD, False), retry_after=True, round_trip=round_trip, random=dice)
-    watched = _Watched(RateLimiter(LIMIT, PERIOD, random=dice.random))
+    watched = Watched(RateLimiter(LIMIT, PERIOD, random=dice.random))
 
     async def handle() -> None:
         call = with_limiter(watched, server.get)

@@ -22,6 +22,7 @@ BENCHMARKS: Final = (
     "told",
     "discovery",
     "bulk",
+    "idle",
     "interactive",
     "plots",
     "real_http",

@@ -37,8 +37,8 @@ _LONGEST_PAUSE: Final = 4.0
 """Windows of a pause without Retry-After at most. Only a server that refuses for minutes objects: it is asked
 once in four windows then, not ever more rarely."""
 _SMALLEST_RESERVE: Final = 1 / 6
-"""The share of the budget that a burst of bulk work leaves to single calls where none came within the hour: 100
-requests from idle take a second; at 1/4 they take fifty."""
+"""The share of the budget that a burst of bulk work leaves to single calls where none came within the hour.
+A hundred requests from idle take a second; at 1/4 they take fifty."""
 _LARGEST_RESERVE: Final = 1 / 2
 """The same where there were many: single calls then wait as they did when bulk work had half in any case."""
 _RESERVE_PER_CALL: Final = 2.0
