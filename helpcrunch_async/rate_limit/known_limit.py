@@ -42,8 +42,8 @@ A hundred requests from idle take a second; at 1/4 they take fifty."""
 _LARGEST_RESERVE: Final = 1 / 2
 """The same where there were many: single calls then wait as they did when bulk work had half in any case."""
 _RESERVE_PER_CALL: Final = 2.0
-"""What is left for each single call of the fullest period of the last hour. To leave half at the first one would
-pace all bulk work behind the single call that opens a job."""
+"""What is left for each single call of the fullest period of the last hour. To leave half at the first one
+would pace all bulk work behind the single call that opens a job."""
 _BURST_CUT: Final = 0.7
 """The share that is kept of the burst that was accepted, after one was too large. At 1 `interactive` (bursts)
 rejects half as much again."""
