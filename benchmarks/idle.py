@@ -11,7 +11,7 @@ from interactive import Watched
 from tables import Table, at_most, quantile
 from wire import LIMIT, PERIOD, RULES, Server, in_parallel, simulate
 
-from helpcrunch_async import HelpCrunchClient, RateLimiter
+from helpcrunch_async import Customer, HelpCrunchClient, RateLimiter
 from helpcrunch_async.testing import RateRule
 
 LIBRARIES: Final = ("aiohttp",)
@@ -72,7 +72,7 @@ def beside(requests: int, before: float, seed: int) -> tuple[float, list[float]]
         ) as client:
 
             async def singles() -> None:
-                calls: list[asyncio.Future[object]] = []
+                calls: list[asyncio.Future[Customer]] = []
                 while clock() < before + 120:
                     calls += [
                         asyncio.ensure_future(client.get_customer(dice.choice(ids)))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Hashable
 from typing import Any
 
-from helpcrunch_async import UNLIMITED, HelpCrunchClient, Priority, Turn
+from helpcrunch_async import UNLIMITED, CustomerUpdate, HelpCrunchClient, Priority, Turn
 from helpcrunch_async.testing import FakeHelpCrunch, generate_customers
 
 
@@ -61,7 +61,8 @@ async def test_a_job_announces_how_many_calls_it_has() -> None:
             assert told.expected[0] == 300
             assert told.expected[-1] <= 100
             told.expected.clear()
-            await client.batch_update_customers({"customer": each, "notes": "x"} for each in ids[:35])
+            updates: list[CustomerUpdate] = [{"customer": each, "notes": "x"} for each in ids[:35]]
+            await client.batch_update_customers(updates)
             assert told.expected == [4, 3, 2, 1]
             told.expected.clear()
             await asyncio.gather(client.get_customer(ids[0]), client.delete_customer(ids[1]))
