@@ -125,11 +125,12 @@ class Walk:
         is_next = offset <= self._known or (not received and total is not None and 0 <= total <= self._known)
         fresh = None
         if is_next:
-            self._known = max(self._known, end)
-            self._furthest = max(self._furthest, end)
-            fresh = self._meet(ids)[: self._left]
+            fresh, met = self._meet(ids)
             if self._left is not None:
                 self._left -= len(fresh)
+            read = end if met == len(ids) else offset + met
+            self._known = max(self._known, read)
+            self._furthest = max(self._furthest, read)
         self._count(offset, ids, is_fruitful=bool(fresh), has_moved=fallen > 0)
         # a short page is the last one unless the total says that there is more
         is_last = not received or (received < asked and (total is None or total <= end))
@@ -144,10 +145,17 @@ class Walk:
             return PAGE_LIMIT
         return min(left + max(0, again), PAGE_LIMIT)
 
-    def _meet(self, ids: Sequence[int]) -> list[int]:
-        """Return the indexes of ids that are not among the recent ones, where all are now."""
-        fresh = []
+    def _meet(self, ids: Sequence[int]) -> tuple[list[int], int]:
+        """Return the indexes of ids that are not among the recent ones, and how many were looked at.
+
+        All are recent then, up to the last one that is to be given.
+        """
+        fresh = list[int]()
+        met = 0
         for index, row_id in enumerate(ids):
+            if len(fresh) == self._left:
+                break
+            met += 1
             if row_id in self._recent:
                 self._recent.move_to_end(row_id)
             else:
@@ -155,7 +163,7 @@ class Walk:
                 fresh.append(index)
         while len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
-        return fresh
+        return fresh, met
 
     def _fall(self, total: int | None, end: int, received: int) -> int:
         """Return how far the total fell below the lowest; one that contradicts its page is not believed."""
@@ -170,7 +178,7 @@ class Walk:
         previous_offset, previous_ids = self._previous
         if not ids or ids != previous_ids:
             self._repeats = 0
-        elif offset != previous_offset:
+        elif offset != previous_offset and not has_moved:  # else the rows may have followed the offset
             self._repeats += 1
         self._previous = offset, ids
         self._in_vain += -2 if is_fruitful else 1

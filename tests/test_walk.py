@@ -278,3 +278,39 @@ def test_a_server_that_shuffles_the_same_rows_is_left() -> None:
     found = many.walk(Walk(0, None))
     assert set(range(2_000)) <= set(found)
     assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("each_time", range(5, 100, 5))
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
+def test_rows_may_be_deleted_all_the_time(each_time: int, place: float) -> None:
+    """The walk keeps up with as many as a page has, wherever they are."""
+    table = Table(list(range(2_000)), [deleting([place] * each_time)] * 30)
+    found = table.walk(Walk(0, None))
+    assert set(table.rows) <= set(found)
+    assert found == sorted(set(found))
+
+
+def test_rows_that_follow_the_offset_are_no_repeats() -> None:
+    """They move as fast as the walk goes back: three equal pages, of a server that heeds the offset."""
+    falls = [deleting([0.0] * count) for count in (25, 50, 75)]
+    table = Table(list(range(1_000)), [unchanged] * 5 + falls)
+    assert list(range(1_000)) == table.walk(Walk(0, None))
+
+
+def test_a_server_that_ignores_the_offset_is_left_whatever_its_totals() -> None:
+    """Totals that fall explain the same page for some time, not for ever."""
+    walk = Walk(0, None)
+    requests = 0
+    while not walk.is_over and requests < 1_000:
+        requests += 1
+        walk.take(*walk.request(), received=100, total=10**9 - 10 * requests, ids=range(100))
+    assert requests < 400
+
+
+def test_a_bookmark_is_behind_the_last_row_that_was_given() -> None:
+    """Rows that came with it, beyond the limit of that walk, are given when it is resumed."""
+    table = Table(list(range(150)), [deleting([0.0])])
+    first = Walk(0, 101)
+    before = table.walk(first)
+    assert before == list(range(101))
+    assert before + table.walk(Walk(0, None, first.bookmark)) == list(range(150))
